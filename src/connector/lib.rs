@@ -1,0 +1,21 @@
+//! The contract between the daemon and the code for a kind of CRM, and what every such code shares.
+//!
+//! A connector translates; it never sleeps, retries, stores, or logs a secret. The daemon owns retry, order and life
+//! cycle. Everything a CRM sends is parsed in one file of its connector, and partial answers are split there.
+
+pub mod clock;
+pub mod contract;
+pub mod error;
+pub mod mapping;
+pub mod provision;
+pub mod transport;
+
+pub use clock::Clock;
+pub use contract::{
+    Account, ChangePage, Connector, CrmField, Cursor, Descriptor, Discovery, History, Next, Once, Pipeline, Problem,
+    Settings, Stage,
+};
+pub use error::{Error, ErrorKind, Result};
+pub use mapping::{FieldSource, Mapping};
+pub use provision::{Need, Plan, PlanItem, PlanState, Provision};
+pub use transport::{Transport, TransportError};

@@ -1,0 +1,9 @@
+//! The rule engine: rules are read, checked and compiled; `decide` carries them out as a pure, total function.
+//!
+//! Nothing here reads a clock, does I/O, is async, draws random numbers, or knows a store or a connector.
+
+pub mod condition;
+pub mod rules;
+pub mod template;
+
+pub use rules::{Calendars, Rule, Rules, Ruleset};

@@ -1,0 +1,2 @@
+//! The dealclock binary.
+fn main() {}

@@ -1,0 +1,86 @@
+//! The journal: every decision with its reasons and every write, from which `explain` answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EffectId, Instant, RuleKey, StepName};
+
+/// One line of a case's journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it was decided, by our clock.
+    pub at: Instant,
+    /// The rule it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleKey>,
+    /// The episode, 0 where none.
+    #[serde(default)]
+    pub episode: u32,
+    /// The step, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepName>,
+    /// The effect, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<EffectId>,
+    /// What happened.
+    pub what: What,
+    /// Why, as a sentence for a person. Never a mail address, a token or a record's free text.
+    pub why: String,
+}
+
+/// What a journal entry says happened; the word that scenarios expect and `explain` groups by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A clock began: a new episode.
+    Started,
+    /// The same episode went on after `when` was false for a while.
+    Resumed,
+    /// `until` became true in time.
+    Met,
+    /// `until` became true after the violation.
+    MetLate,
+    /// The deadline passed.
+    Violated,
+    /// A violation was taken back because a fact from before the deadline arrived later.
+    Withdrawn,
+    /// The clock ended without a result.
+    Void,
+    /// The clock fell silent.
+    Silenced,
+    /// The silence ended.
+    Unsilenced,
+    /// A step fired.
+    Fired,
+    /// A step will not be sent.
+    Superseded,
+    /// A step waits for the person's daily limit and was listed in the overflow task.
+    Overflowed,
+    /// A clock is held by the storm guard.
+    Held,
+    /// A held clock was let go.
+    Released,
+    /// A clock was planned anew.
+    Replanned,
+    /// Something moved away and back again.
+    Wiggled,
+    /// Open tasks and steps to come went to another owner.
+    HandedOver,
+    /// A step went to somebody else than it named.
+    Rerouted,
+    /// The rule does not apply, and why.
+    NotApplicable,
+    /// A condition met an empty field.
+    FieldEmpty,
+    /// The record cannot be judged.
+    Parked,
+    /// A fact arrived out of order and was ignored.
+    Stale,
+    /// An effect was applied.
+    Applied,
+    /// An effect was refused by the world.
+    Refused,
+    /// A person had changed or deleted what we made; it was left alone.
+    LeftAlone,
+    /// An earlier store's writes were read back from the CRM.
+    Recovered,
+}

@@ -1,0 +1,50 @@
+//! The words of the domain, shared by every crate: plain data, no behaviour that touches the world.
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | connection | one configured account in one CRM; a *connector* is the code for a kind of CRM |
+//! | record | an object of a CRM after normalisation, under its canonical name: a HubSpot deal is an opportunity |
+//! | person | a CRM user: owner, manager, with zone, working hours, absences, active or not |
+//! | rule | what the company wrote: who it applies to, when its clock starts, what stops it, what happens when |
+//! | clock | one running instance of a rule for one record |
+//! | episode | counts how often a rule has started for a record; begins at 1 |
+//! | round | counts the re-plannings within an episode; begins at 0 |
+//! | step | something a clock does at a time: a reminder, the violation; named uniquely in its rule |
+//! | case | what is remembered of one subject: a record, a person or an intake |
+//! | intake | one rule on one connection: its first evaluation (backlog) and its storms |
+//! | event | something that happened to a case: a change, a due timer, a settled effect, a post |
+//! | post | an event that a decision sends to another case |
+//! | effect | what the engine wants written to the world, with its id |
+//! | lane | where an effect leaves through: a connection, or e-mail |
+//! | receipt | the world's proof that an effect was applied |
+//! | journal | the append-only record of every decision with its reasons, and of every write |
+//! | stamp | the CRM's own version time of a record; state is monotone in it |
+//! | as of | the moment up to which a connection's data is known to be complete |
+//! | fault | something wrong in a file that a person wrote, with the place and the way out |
+
+pub mod case;
+pub mod effect;
+pub mod event;
+pub mod fault;
+pub mod id;
+pub mod journal;
+pub mod people;
+pub mod record;
+pub mod time;
+pub mod value;
+
+pub use case::Case;
+pub use effect::{Effect, EffectId, Outcome, Receipt, Write};
+pub use event::Event;
+pub use fault::Fault;
+pub use id::{CaseId, ConnectionId, FieldName, Object, PersonId, RecordId, RecordRef, RuleKey, StepName};
+pub use journal::{Entry, What};
+pub use people::{People, Person, Profile};
+pub use record::{Catalog, Change, ChangeState, Record};
+pub use time::{Span, Unit};
+pub use value::{Value, ValueType};
+
+/// An instant; every instant in Dealclock is UTC, zones are applied where a person sees or writes a time.
+pub type Instant = chrono::DateTime<chrono::Utc>;
