@@ -7,7 +7,8 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::TaskFields;
-use crate::{CaseId, Effect, EffectId, Instant, PersonId, Record, RecordId, RecordRef, RuleKey, StepName};
+use crate::event::StormAnswer;
+use crate::{CaseId, EffectId, Instant, PersonId, Record, RecordId, RecordRef, RuleKey, SlotName, StepName};
 
 /// What is remembered of one subject between events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,20 +70,20 @@ pub struct RecordCase {
     /// The rules that were evaluated for this record at least once; another is a first evaluation.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub seen: BTreeSet<RuleKey>,
+    /// Steps that records merged into this one had sent, until a clock of their rule takes note of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absorbed: BTreeMap<RuleKey, BTreeSet<Sending>>,
+    /// Keys of an earlier store, with the ids of their tasks, until a clock of their rule takes note of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recovered: BTreeMap<EffectId, String>,
 }
 
 impl RecordCase {
-    /// The persons whose changes matter: the owner and everyone a step may go to next.
+    /// The persons whose changes matter: the owner and everyone who holds a task that we look after.
     pub fn persons(&self) -> BTreeSet<&PersonId> {
         let owner = self.record.as_ref().and_then(|record| record.owner.as_ref());
-        owner
-            .into_iter()
-            .chain(
-                self.clocks
-                    .values()
-                    .flat_map(|clock| clock.tasks.values().filter_map(|task| task.wrote.owner.as_ref())),
-            )
-            .collect()
+        let holders = self.clocks.values().flat_map(|clock| clock.tasks.values());
+        owner.into_iter().chain(holders.filter(|task| task.open).filter_map(|task| task.want.owner.as_ref())).collect()
     }
 }
 
@@ -119,6 +120,18 @@ impl ClockState {
     pub fn is_live(self) -> bool {
         matches!(self, ClockState::Running | ClockState::Silenced)
     }
+
+    /// The state as people and scenarios write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClockState::Running => "running",
+            ClockState::Silenced => "silenced",
+            ClockState::Met => "met",
+            ClockState::Violated => "violated",
+            ClockState::MetLate => "met_late",
+            ClockState::Void => "void",
+        }
+    }
 }
 
 /// One running or finished instance of a rule for a record: its latest episode.
@@ -132,43 +145,89 @@ pub struct Clock {
     pub state: ClockState,
     /// The instant the clock counts from.
     pub zero: Instant,
-    /// The zone in which day deadlines are counted: the owner's at the episode's start.
+    /// Since when the rule applies without a break; steps that lie before it are not sent.
+    pub since: Instant,
+    /// The zone in which days are counted: the owner's at the episode's start.
     pub zone: Tz,
     /// The first instant at which the rule is violated.
     pub deadline: Instant,
-    /// Steps that were fired, superseded or dropped, by name; a step not here is still to come.
+    /// What became of steps, one entry for each recipient slot; a step not here is still to come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepState>,
+    /// Reminders that wait for the recipient's daily limit, by the effect that was asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub steps: BTreeMap<StepName, StepState>,
-    /// Effects that wait for the recipient's daily limit.
+    pub asked: BTreeMap<EffectId, Reminder>,
+    /// Reminders that were decided and whose outcome is not known yet.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub asked: BTreeMap<EffectId, Effect>,
-    /// Tasks that this clock made, by the effect that made them.
+    pub unsettled: BTreeMap<EffectId, Reminder>,
+    /// Tasks that this clock made, by the effect that made them; an earlier episode's as long as we look after them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<EffectId, TaskMemo>,
-    /// Since when `when` is false, for the reopen window.
+    /// Whom a reminder of the episode reached, and when first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reached: BTreeMap<PersonId, Instant>,
+    /// Set while the rule does not apply any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_at: Option<Instant>,
+    pub ended: Option<Ended>,
     /// The violation, counted once an episode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violation: Option<Violation>,
-    /// Held by the storm guard.
-    #[serde(default)]
-    pub held: bool,
+    /// Held by the storm guard, at the longest until this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Instant>,
+    /// The backlog policy or the answer to a storm was to leave this episode alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignored: bool,
     /// Violations are not counted against anybody: the clock came by a backlog or a spread storm.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_blame: bool,
     /// The fingerprint of the rule that planned it; another one plans it anew.
     #[serde(default)]
     pub rule_version: u64,
 }
 
-/// What became of a step.
+/// When and why a rule ceased to apply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// When, by the CRM's time.
+    pub at: Instant,
+    /// Why.
+    pub by: EndedBy,
+}
+
+/// Why a rule ceased to apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// Its condition became false.
+    Condition,
+    /// The record was closed.
+    Closed,
+    /// The record was deleted.
+    Deleted,
+    /// The record was merged into another.
+    Merged,
+    /// The rule was removed or disabled.
+    Rule,
+}
+
+/// A step of a rule for one of its recipient slots.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Sending {
+    /// The step.
+    pub step: StepName,
+    /// The recipient slot.
+    pub slot: SlotName,
+}
+
+/// What became of a step for one recipient slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepState {
+    /// The step and the slot.
+    #[serde(flatten)]
+    pub sending: Sending,
     /// When it was decided.
     pub at: Instant,
-    /// The round it was decided in.
-    pub round: u32,
     /// What became of it.
     pub fate: StepFate,
 }
@@ -177,29 +236,73 @@ pub struct StepState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepFate {
+    /// It waits for the recipient's daily limit.
+    Asked,
     /// Its effects were decided.
     Fired,
-    /// A later step, a silence or a re-plan took its place.
+    /// It stands in the recipient's overflow task.
+    Overflowed,
+    /// A record merged into this one had sent it.
+    Absorbed,
+    /// A later step, a silence or the end of the clock took its place.
     Superseded,
-    /// It lay in the past when it was planned.
+    /// It lay in the past when it was planned, or nobody could receive it.
     Dropped,
 }
 
-/// What is remembered of a task that a clock made.
+impl StepFate {
+    /// Whether a person saw the step, or will.
+    pub fn is_sent(self) -> bool {
+        match self {
+            StepFate::Fired | StepFate::Overflowed | StepFate::Absorbed => true,
+            StepFate::Asked | StepFate::Superseded | StepFate::Dropped => false,
+        }
+    }
+}
+
+/// One reminder on its way to one person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reminder {
+    /// The step and the slot.
+    #[serde(flatten)]
+    pub sending: Sending,
+    /// Who gets it.
+    pub to: PersonId,
+    /// Taken back; should it be written nevertheless, it was already under way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
+}
+
+/// What is remembered of a task that we made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskMemo {
-    /// The step it reminds of.
-    pub step: StepName,
+    /// The step it reminds of, and the slot it went to.
+    #[serde(flatten)]
+    pub sending: Sending,
     /// Its id in the CRM, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// What we last decided to write into it.
+    /// What we wrote last; a field that is absent here is a person's and left alone.
     pub wrote: TaskFields,
-    /// Whether we still look after it: false once completed, superseded, or taken over by a person.
+    /// What it should hold.
+    pub want: TaskFields,
+    /// Whether we still look after it: false once completed or taken over by a person.
     pub open: bool,
+    /// The update on its way; the next waits for its outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingUpdate>,
     /// How many updates were decided, so that each has its own effect id.
     #[serde(default)]
     pub updates: u32,
+}
+
+/// A task update on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingUpdate {
+    /// Its effect.
+    pub effect: EffectId,
+    /// The fields that it sets.
+    pub set: TaskFields,
 }
 
 /// A rule's violation in an episode.
@@ -228,9 +331,12 @@ pub struct PersonCase {
     /// Reminders over the limit, with their lines, in order of arrival.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overflow: Vec<Overflow>,
-    /// The overflow task of that date, once decided.
+    /// How many more there are than the task can list.
+    #[serde(default)]
+    pub unlisted: u32,
+    /// The overflow task of that date, once decided, with the effect that makes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskMemo>,
+    pub task: Option<(EffectId, TaskMemo)>,
     /// When the overflow task is to be written or brought up to date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_at: Option<Instant>,
@@ -250,7 +356,7 @@ pub struct Overflow {
 /// One rule on one connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntakeCase {
-    /// Entries of the last ten minutes.
+    /// The latest entries, as many as a storm needs to be seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recent: Vec<(Instant, RecordRef)>,
     /// The storm, while one is held.
@@ -263,6 +369,15 @@ pub struct IntakeCase {
 pub struct Storm {
     /// When it began.
     pub since: Instant,
-    /// Every record held.
+    /// Every record held that waits to be let go.
     pub held: BTreeSet<RecordRef>,
+    /// How many more are held than can be listed; they let themselves go when nobody answers.
+    #[serde(default)]
+    pub unlisted: u32,
+    /// The answer, while its releases are being posted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<StormAnswer>,
+    /// How many were let go already, so that a spread goes on where it stopped.
+    #[serde(default)]
+    pub released: u32,
 }

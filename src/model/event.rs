@@ -1,9 +1,12 @@
 //! Everything that can happen to a case.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
+use crate::case::Sending;
 use crate::record::FieldHistory;
-use crate::{Change, EffectId, Instant, Outcome, RecordRef, RuleKey, StepName};
+use crate::{Change, EffectId, Instant, Outcome, PersonId, RecordId, RecordRef, RuleKey, StepName};
 
 /// Where a change came from; decides whether a rule that it satisfies is a first evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,10 +93,26 @@ pub enum Event {
         /// The overflow task's effect.
         into: EffectId,
     },
+    /// The recipient's case tells: the overflow task that lists these reminders stands in the CRM.
+    Listed {
+        /// The effects that were asked for.
+        effects: Vec<EffectId>,
+        /// Whose task it is.
+        to: PersonId,
+    },
+    /// Another record was merged into this one; what it had sent is not sent again.
+    Absorbed {
+        /// The record that is no more.
+        loser: RecordId,
+        /// The steps it had sent, by rule.
+        sent: BTreeMap<RuleKey, BTreeSet<Sending>>,
+    },
     /// An intake holds the record's clock before its first effect.
     Hold {
         /// The rule.
         rule: RuleKey,
+        /// The clock lets itself go then if the intake is not heard of.
+        until: Instant,
     },
     /// An intake lets a held clock go.
     Release {
@@ -102,7 +121,7 @@ pub enum Event {
         /// How.
         how: Release,
     },
-    /// An administrator answers a storm.
+    /// An administrator answers a storm; the intake also posts it to itself to go on with many records.
     Answered {
         /// What to do with the held records.
         answer: StormAnswer,

@@ -60,6 +60,10 @@ text_id! {
     StepName
 }
 text_id! {
+    /// A recipient by role, such as `owner` or `owner.manager`; part of an effect's identity, unlike the person.
+    SlotName
+}
+text_id! {
     /// A field's canonical name as rules see it, such as `amount`.
     FieldName
 }

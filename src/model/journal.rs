@@ -83,4 +83,84 @@ pub enum What {
     LeftAlone,
     /// An earlier store's writes were read back from the CRM.
     Recovered,
+    /// The steps that a merged record had sent were taken note of.
+    Absorbed,
+}
+
+impl What {
+    /// Every word, in the order of the list above.
+    pub const ALL: [What; 27] = [
+        What::Started,
+        What::Resumed,
+        What::Met,
+        What::MetLate,
+        What::Violated,
+        What::Withdrawn,
+        What::Void,
+        What::Silenced,
+        What::Unsilenced,
+        What::Fired,
+        What::Superseded,
+        What::Overflowed,
+        What::Held,
+        What::Released,
+        What::Replanned,
+        What::Wiggled,
+        What::HandedOver,
+        What::Rerouted,
+        What::NotApplicable,
+        What::FieldEmpty,
+        What::Parked,
+        What::Stale,
+        What::Applied,
+        What::Refused,
+        What::LeftAlone,
+        What::Recovered,
+        What::Absorbed,
+    ];
+
+    /// The word as scenarios and `explain` write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            What::Started => "started",
+            What::Resumed => "resumed",
+            What::Met => "met",
+            What::MetLate => "met_late",
+            What::Violated => "violated",
+            What::Withdrawn => "withdrawn",
+            What::Void => "void",
+            What::Silenced => "silenced",
+            What::Unsilenced => "unsilenced",
+            What::Fired => "fired",
+            What::Superseded => "superseded",
+            What::Overflowed => "overflowed",
+            What::Held => "held",
+            What::Released => "released",
+            What::Replanned => "replanned",
+            What::Wiggled => "wiggled",
+            What::HandedOver => "handed_over",
+            What::Rerouted => "rerouted",
+            What::NotApplicable => "not_applicable",
+            What::FieldEmpty => "field_empty",
+            What::Parked => "parked",
+            What::Stale => "stale",
+            What::Applied => "applied",
+            What::Refused => "refused",
+            What::LeftAlone => "left_alone",
+            What::Recovered => "recovered",
+            What::Absorbed => "absorbed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_stored_as_it_is_written() {
+        for what in What::ALL {
+            assert_eq!(serde_json::to_value(what).unwrap(), what.as_str());
+        }
+    }
 }

@@ -13,6 +13,7 @@
 //! | round | counts the re-plannings within an episode; begins at 0 |
 //! | step | something a clock does at a time: a reminder, the violation; named uniquely in its rule |
 //! | case | what is remembered of one subject: a record, a person or an intake |
+//! | slot | a recipient by role: owner, owner's manager; a step goes to whoever has the role when it fires |
 //! | intake | one rule on one connection: its first evaluation (backlog) and its storms |
 //! | event | something that happened to a case: a change, a due timer, a settled effect, a post |
 //! | post | an event that a decision sends to another case |
@@ -39,7 +40,7 @@ pub use case::Case;
 pub use effect::{Effect, EffectId, Outcome, Receipt, Write};
 pub use event::Event;
 pub use fault::Fault;
-pub use id::{CaseId, ConnectionId, FieldName, Object, PersonId, RecordId, RecordRef, RuleKey, StepName};
+pub use id::{CaseId, ConnectionId, FieldName, Object, PersonId, RecordId, RecordRef, RuleKey, SlotName, StepName};
 pub use journal::{Entry, What};
 pub use people::{People, Person, Profile};
 pub use record::{Catalog, Change, ChangeState, Record};
