@@ -3,7 +3,9 @@
 //! Nothing here reads a clock, does I/O, is async, draws random numbers, or knows a store or a connector.
 
 pub mod condition;
+pub mod flaw;
 pub mod rules;
+mod suggest;
 pub mod template;
 
 pub use rules::{Calendars, Rule, Rules, Ruleset};
