@@ -3,11 +3,16 @@
 //! A connector translates; it never sleeps, retries, stores, or logs a secret. The daemon owns retry, order and life
 //! cycle. Everything a CRM sends is parsed in one file of its connector, and partial answers are split there.
 
+pub mod answer;
 pub mod clock;
 pub mod contract;
 pub mod error;
+pub mod http;
 pub mod mapping;
+pub mod origin;
 pub mod provision;
+pub mod quota;
+pub mod redact;
 pub mod transport;
 
 pub use clock::Clock;
@@ -16,6 +21,10 @@ pub use contract::{
     Settings, Stage,
 };
 pub use error::{Error, ErrorKind, Result};
+pub use http::{Bounds, ReqwestTransport};
 pub use mapping::{FieldSource, Mapping};
+pub use origin::Origin;
 pub use provision::{Need, Plan, PlanItem, PlanState, Provision};
+pub use quota::{Bucket, Limit, Observed, Priority, Quota};
+pub use redact::redact;
 pub use transport::{Transport, TransportError};
