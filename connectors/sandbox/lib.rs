@@ -1,3 +1,4 @@
 //! sandbox
 
+pub mod company;
 pub mod edit;
