@@ -1,1 +1,39 @@
-//! store
+//! Keeps what must outlive a crash: cases, inbox, timers, outbox, journal and settings, in one atomic batch a decision.
+//!
+//! [`Store`] is the whole interface. sled is named in `sled_engine.rs` and nowhere else.
+//!
+//! # Invariants
+//!
+//! - A [`Batch`] is applied whole or not at all, also through a crash: it becomes one batch of the engine.
+//! - Nothing that [`Store::durable`] has answered for is lost, also through a loss of power.
+//! - An effect's id is taken into the outbox once: not while it waits there, and never after it was settled.
+//! - Stored bytes are a promise: every value opens with its format, and an older format is read for ever.
+//! - No input makes the store panic: a damaged file is an error that says the way out.
+
+mod batch;
+mod body;
+mod commit;
+mod durable;
+mod engine;
+mod error;
+mod export;
+mod health;
+mod import;
+mod key;
+mod open;
+mod outbox;
+mod plan;
+mod read;
+mod sled_engine;
+mod space;
+mod store;
+
+pub use batch::{Batch, Committed, MAX_OPERATIONS, Seq, USUAL_OPERATIONS};
+pub use error::{Expectation, Result, StoreError};
+pub use export::Exported;
+pub use health::Health;
+pub use import::Imported;
+pub use open::{DEFAULT_CACHE_BYTES, Options};
+pub use outbox::{OutboxCounts, OutboxEntry, Settlement};
+pub use space::Compacted;
+pub use store::{FORMAT, Store};

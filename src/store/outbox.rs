@@ -1,0 +1,78 @@
+//! Effects on their way out, and what is remembered of them afterwards.
+
+use dealclock_model::effect::Lane;
+use dealclock_model::{Effect, Instant, Outcome};
+use serde::{Deserialize, Serialize};
+
+/// An effect that waits to be delivered, with the state of its delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// What to write.
+    pub effect: Effect,
+    /// How often a delivery was begun.
+    pub attempts: u32,
+    /// An attempt was begun and may have reached the world: ask before writing again.
+    pub begun: bool,
+    /// Not to be tried before this instant.
+    pub not_before: Instant,
+    /// Why it is not tried any more until a person says so.
+    pub parked: Option<String>,
+    /// What the last attempt ran into.
+    pub note: Option<String>,
+}
+
+/// How many effects of one lane stand where; each is counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OutboxCounts {
+    /// Not begun, whether due now or later.
+    pub waiting: u64,
+    /// Begun without a known outcome.
+    pub begun: u64,
+    /// Parked.
+    pub parked: u64,
+}
+
+/// What became of an effect; kept for ever, so that no id is ever carried out again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// When it was settled, by our clock.
+    pub at: Instant,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// The part of an outbox entry that changes; in a row of its own, so that the effect is written once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Delivery {
+    pub(crate) lane: Lane,
+    pub(crate) seq: u64,
+    #[serde(default)]
+    pub(crate) attempts: u32,
+    #[serde(default)]
+    pub(crate) begun: bool,
+    pub(crate) not_before: Instant,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parked: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+}
+
+impl Delivery {
+    /// Joins the state with its effect.
+    pub(crate) fn entry(self, effect: Effect) -> OutboxEntry {
+        let Delivery { lane: _, seq: _, attempts, begun, not_before, parked, note } = self;
+        OutboxEntry { effect, attempts, begun, not_before, parked, note }
+    }
+}
+
+impl OutboxCounts {
+    /// Counts one more.
+    pub(crate) fn count(&mut self, delivery: &Delivery) {
+        let place = match (&delivery.parked, delivery.begun) {
+            (Some(_), _) => &mut self.parked,
+            (None, true) => &mut self.begun,
+            (None, false) => &mut self.waiting,
+        };
+        *place += 1;
+    }
+}

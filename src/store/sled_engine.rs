@@ -1,0 +1,130 @@
+//! sled behind the engine interface, with a guard around each of its traps.
+//!
+//! What is relied on, in the source of sled 0.34.7:
+//!
+//! - `Tree::apply_batch` pegs the log first (`pin_log`, then `seal_batch`): the batch manifest holds the position of
+//!   the batch's last message, and recovery (`pagecache/iterator.rs`) stops before a manifest whose batch is not
+//!   complete. A batch is therefore atomic through a crash, and one tree is enough: the tables are key prefixes.
+//! - `Db::flush` writes with `pwrite` and `sync_file_range` on Linux and never calls fsync (`pagecache/iobuf.rs`), so
+//!   a durable flush is `flush` and then `sync_data` on a handle of the file `db`.
+//! - A page above 128 KiB goes to a file of its own that is never synced (`pagecache/blob_io.rs`). A leaf splits above
+//!   16 rows and is consolidated after ten links, so values of at most 4 KiB keep every page below that.
+
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crate::engine::{Engine, Visit, Writes};
+use crate::{Result, StoreError};
+
+/// How often sled writes its buffers out by itself, in milliseconds.
+const FLUSH_EVERY_MS: u64 = 500;
+
+/// An open sled database.
+pub(crate) struct SledEngine {
+    db: sled::Db,
+    /// The log file, kept open to sync it after each flush.
+    log: File,
+    directory: PathBuf,
+}
+
+impl SledEngine {
+    /// Opens or creates the database in a directory that nobody else has open.
+    ///
+    /// A damaged file can make sled panic, so it is opened on a thread of its own, and a panic there is damage.
+    pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<SledEngine> {
+        let config =
+            sled::Config::new().path(directory).cache_capacity(cache_bytes).flush_every_ms(Some(FLUSH_EVERY_MS));
+        let opened = thread::Builder::new()
+            .name("dealclock-store-open".to_owned())
+            .spawn(move || config.open())
+            .map_err(|source| io_error("start a thread to open the files", directory, source))?
+            .join();
+        let db = match opened {
+            Ok(Ok(db)) => db,
+            Ok(Err(error)) => return Err(explain("open the files", directory, error)),
+            Err(_panic) => return Err(damaged(directory, "opening it failed inside the engine")),
+        };
+        let log = File::open(directory.join("db")).map_err(|source| io_error("open the log", directory, source))?;
+        // The names of the files are as durable as their bytes only once their directory is synced.
+        sync_directory(directory)?;
+        Ok(SledEngine { db, log, directory: directory.to_owned() })
+    }
+
+    /// Runs one call of sled; a panic inside it is damage that showed late.
+    fn guarded<T>(&self, action: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
+        match catch_unwind(AssertUnwindSafe(call)) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(explain(action, &self.directory, error)),
+            Err(_panic) => Err(damaged(&self.directory, action)),
+        }
+    }
+}
+
+impl Engine for SledEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let value = self.guarded("read a row", || self.db.get(key))?;
+        Ok(value.map(|bytes| bytes.to_vec()))
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<()> {
+        let mut rows = self.db.range(from..to);
+        while let Some((key, value)) = self.guarded("read rows", || rows.next().transpose())? {
+            if visit(&key, &value)? == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, writes: Writes) -> Result<()> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in writes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        self.guarded("write a batch", || self.db.apply_batch(batch))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.guarded("flush the log", || self.db.flush())?;
+        self.log.sync_data().map_err(|source| io_error("sync the log", &self.directory, source))
+    }
+}
+
+/// Makes the entries of a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
+    File::open(directory)
+        .and_then(|handle| handle.sync_all())
+        .map_err(|source| io_error("sync the directory", directory, source))
+}
+
+/// The disk refused.
+pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { action, path: path.to_owned(), source }
+}
+
+fn damaged(directory: &Path, what: &str) -> StoreError {
+    StoreError::Damaged { path: directory.to_owned(), what: what.to_owned() }
+}
+
+fn explain(action: &'static str, directory: &Path, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(source) if is_damage(&source) => damaged(directory, action),
+        sled::Error::Io(source) => io_error(action, directory, source),
+        sled::Error::Corruption { .. }
+        | sled::Error::CollectionNotFound(_)
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_) => damaged(directory, action),
+    }
+}
+
+/// sled reports some damage as an I/O error of its own making: these kinds come from parsing, not from the disk.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof)
+}

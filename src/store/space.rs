@@ -1,0 +1,184 @@
+//! Gives space back: sled keeps what was overwritten, so a wasteful database is copied and replaced when it is opened.
+//!
+//! The order makes every crash harmless: the copy `data.new` is whole and synced before `data` is renamed to
+//! `data.old`, and `data.new` takes its place. Between the two renames there is no `data`, and the copy is known to be
+//! whole. The old database stays until the next start that needs no compaction.
+
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Engine, Writes};
+use crate::health::size_on_disk;
+use crate::key::{Key, Table};
+use crate::open::{lock, open_rows};
+use crate::plan::{Numbers, Plan};
+use crate::read::Rows;
+use crate::sled_engine::{SledEngine, io_error, sync_directory};
+use crate::{Options, Result, Store, StoreError, USUAL_OPERATIONS};
+
+/// Below this size nothing is worth copying.
+const SMALL: u64 = 64 << 20;
+
+/// What a compaction gave back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Compacted {
+    /// Bytes of the files before.
+    pub before: u64,
+    /// Bytes of the files after.
+    pub after: u64,
+    /// Rows copied.
+    pub rows: u64,
+}
+
+/// What the last look at the rows found; saves looking at them at every start.
+#[derive(Serialize, Deserialize)]
+struct Space {
+    live: u64,
+}
+
+impl Store {
+    /// Copies a store that nobody has open into the space that it needs.
+    pub fn compact(options: &Options) -> Result<Compacted> {
+        let directory = &options.path;
+        let data = directory.join("data");
+        if !data.exists() {
+            let source = io::Error::from(io::ErrorKind::NotFound);
+            return Err(io_error("find a database to compact", directory, source));
+        }
+        let _lock = lock(directory)?;
+        finish_interrupted(directory)?;
+        compact_closed(open_rows(directory, &data, options.cache_bytes)?, directory, options.cache_bytes)
+    }
+}
+
+/// Completes or forgets a compaction that a crash interrupted.
+pub(crate) fn finish_interrupted(directory: &Path) -> Result<()> {
+    let (data, new, old) = (directory.join("data"), directory.join("data.new"), directory.join("data.old"));
+    let mend = || -> io::Result<()> {
+        if !new.exists() {
+            return Ok(());
+        }
+        if !data.exists() && old.exists() {
+            return fs::rename(&new, &data);
+        }
+        fs::remove_dir_all(&new)
+    };
+    mend().map_err(|source| io_error("clear up after an interrupted compaction", directory, source))
+}
+
+/// Forgets the database before the last compaction.
+pub(crate) fn remove_old(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory.join("data.old")) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(io_error("remove the database before the last compaction", directory, source)),
+    }
+}
+
+/// Whether the files hold more than 2.5 times what is alive.
+///
+/// Rows are looked at only when the files have outgrown what the last look allowed.
+pub(crate) fn is_wasteful(rows: &Rows, data: &Path) -> Result<bool> {
+    let size = size_on_disk(data)?;
+    let key = Key::new(Table::Space);
+    let allowed = |live: u64| (live.saturating_mul(5) / 2).max(SMALL);
+    if size <= allowed(rows.json::<Space>(&key)?.map_or(0, |space| space.live)) {
+        return Ok(false);
+    }
+    let live = live_bytes(rows)?;
+    let mut plan = Plan::new(rows, Numbers::default());
+    plan.put_json(&key, "the space", &Space { live })?;
+    rows.engine().write(plan.finish()?.0)?;
+    Ok(size > allowed(live))
+}
+
+/// Copies the database, puts the copy in its place and keeps the old one aside.
+pub(crate) fn compact_closed(rows: Rows, directory: &Path, cache_bytes: u64) -> Result<Compacted> {
+    let (data, new, old) = (directory.join("data"), directory.join("data.new"), directory.join("data.old"));
+    let before = size_on_disk(&data)?;
+    let copy = SledEngine::open(&new, cache_bytes)?;
+    let copied = copy_rows(rows.engine(), &copy)?;
+    copy.flush()?;
+    if fingerprint(&copy)? != copied {
+        return Err(StoreError::Damaged { path: directory.to_owned(), what: "a copy of it differs".to_owned() });
+    }
+    drop((copy, rows));
+    sync_files(&new).map_err(|source| io_error("sync the copy", directory, source))?;
+    remove_old(directory)?;
+    fs::rename(&data, &old)
+        .and_then(|()| fs::rename(&new, &data))
+        .map_err(|source| io_error("put the copy in place", directory, source))?;
+    sync_directory(directory)?;
+    let after = size_on_disk(&data)?;
+    tracing::info!(before, after, rows = copied.0, "compacted the store");
+    Ok(Compacted { before, after, rows: copied.0 })
+}
+
+/// Copies every row as it is, in batches; the number of rows and their checksum.
+fn copy_rows(from: &impl Engine, to: &impl Engine) -> Result<(u64, u32)> {
+    let mut batch = Writes::new();
+    let mut seen = Fingerprint::default();
+    from.scan(&[], &[u8::MAX], &mut |key, value| {
+        seen.add(key, value);
+        batch.insert(key.to_vec(), Some(value.to_vec()));
+        if batch.len() == USUAL_OPERATIONS {
+            to.write(std::mem::take(&mut batch))?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    to.write(batch)?;
+    Ok(seen.finish())
+}
+
+fn fingerprint(engine: &impl Engine) -> Result<(u64, u32)> {
+    let mut seen = Fingerprint::default();
+    engine.scan(&[], &[u8::MAX], &mut |key, value| {
+        seen.add(key, value);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(seen.finish())
+}
+
+#[derive(Default)]
+struct Fingerprint {
+    rows: u64,
+    checksum: crc32fast::Hasher,
+}
+
+impl Fingerprint {
+    fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.rows += 1;
+        self.checksum.update(&(key.len() as u64).to_be_bytes());
+        self.checksum.update(key);
+        self.checksum.update(value);
+    }
+
+    fn finish(self) -> (u64, u32) {
+        (self.rows, self.checksum.finalize())
+    }
+}
+
+/// Bytes of all keys and values.
+fn live_bytes(rows: &Rows) -> Result<u64> {
+    let mut live = 0;
+    rows.engine().scan(&[], &[u8::MAX], &mut |key, value| {
+        live += (key.len() + value.len()) as u64;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(live)
+}
+
+/// Syncs every file of a directory and the directory itself.
+fn sync_files(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::File::open(entry.path())?.sync_all()?;
+        }
+    }
+    fs::File::open(directory)?.sync_all()
+}
