@@ -1,1 +1,3 @@
-//! daemon
+//! The daemon: configuration, command line and mail, and the loops that carry rules out. It names no CRM.
+
+pub mod config;

@@ -56,8 +56,12 @@ impl Fault {
 }
 
 impl fmt::Display for Fault {
-    /// `file:line:column: message`, the line itself with a marker, and the help.
+    /// `file:line:column: message`, the line itself with a marker, and the help; of an empty file only its name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.source.text.is_empty() {
+            write!(f, "{}: {}", self.source.name, self.message)?;
+            return self.help.iter().try_for_each(|help| write!(f, "\n  help: {help}"));
+        }
         let (line, column) = self.source.line_column(self.span.start);
         writeln!(f, "{}:{line}:{column}: {}", self.source.name, self.message)?;
         let text = self.source.text.lines().nth(line - 1).unwrap_or_default();

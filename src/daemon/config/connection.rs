@@ -1,0 +1,210 @@
+//! One account in one CRM, as configured.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::NaiveTime;
+use chrono_tz::Tz;
+use dealclock_connector::{FieldSource, Mapping};
+use dealclock_model::record::field;
+use dealclock_model::time::{DailyRange, DateRange};
+use dealclock_model::{ConnectionId, FieldName, Object, PersonId, Profile};
+
+use super::build::Building;
+use super::{Secret, absences, kind, layers};
+
+/// One account in one CRM, as configured.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Its name.
+    pub id: ConnectionId,
+    /// The kind of CRM; one of the program's connectors.
+    pub kind: String,
+    /// Where the token stands.
+    pub token: Secret,
+    /// An address that stands in for the CRM's own.
+    pub base_url: Option<String>,
+    /// Whether plain HTTP and addresses of this machine or network are allowed.
+    pub allow_local: bool,
+    /// How often changes are read.
+    pub poll: Duration,
+    /// How often everything is compared.
+    pub reconcile: Duration,
+    /// How often people, stages and fields are read anew.
+    pub refresh: Duration,
+    /// Our part of the account's limits.
+    pub share: f64,
+    /// The zone for people without one; the account's when absent.
+    pub zone: Option<Tz>,
+    /// When reminders counted in days go out.
+    pub send_time: NaiveTime,
+    /// When no reminder goes out.
+    pub quiet_hours: Option<DailyRange>,
+    /// Who gets what has no other recipient: a mail address or an id.
+    pub fallback: Option<String>,
+    /// The most reminders for one person on one day.
+    pub max_per_person_per_day: u32,
+    /// More records than this entering a rule at once are held.
+    pub storm_above: u32,
+    /// How long a due reminder waits for fresh data.
+    pub max_wait: Duration,
+    /// Fields, stages and managers.
+    pub mapping: Mapping,
+    /// What is configured about people, by mail address or id.
+    pub people: BTreeMap<String, PersonEntry>,
+}
+
+/// What is configured about one person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PersonEntry {
+    /// Days away, from the list and the calendar file together.
+    pub absences: Vec<DateRange>,
+    /// Who acts meanwhile: a mail address or an id.
+    pub deputy: Option<String>,
+}
+
+impl Connection {
+    /// What holds for every rule on this connection, in the account's zone unless another is configured.
+    pub fn profile(&self, account_zone: Tz, fallback: Option<PersonId>) -> Profile {
+        Profile {
+            connection: self.id.clone(),
+            zone: self.zone.unwrap_or(account_zone),
+            send_time: self.send_time,
+            quiet_hours: self.quiet_hours,
+            fallback,
+            max_per_person_per_day: self.max_per_person_per_day,
+            storm_above: self.storm_above,
+            max_wait_secs: u32::try_from(self.max_wait.as_secs()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Whether both connections lead to one account, as far as the configuration tells.
+    pub(super) fn is_same_account(&self, other: &Connection) -> bool {
+        self.kind == other.kind && self.base_url == other.base_url && self.token.from == other.token.from
+    }
+}
+
+impl Building<'_> {
+    /// Builds one connection; `None` when it cannot be, with the faults added.
+    pub(super) fn connection(&mut self, name: &str, keys: layers::Connection) -> Option<Connection> {
+        let section = ["connection", name];
+        let at = |key: &'static str| ["connection", name, key];
+        if keys.kind.is_none() {
+            let help = format!(
+                "add one of: {}",
+                self.kinds.iter().map(|kind| format!("kind = {kind:?}")).collect::<Vec<_>>().join(", ")
+            );
+            self.missing(&section, "kind", "", &help);
+        }
+        if keys.token.is_none() {
+            self.missing(&section, "token", "", r#"add for example token = { env = "CRM_TOKEN" }"#);
+        }
+        if let Some(kind) = &keys.kind {
+            self.reach(name, kind, keys.base_url.as_deref(), keys.allow_local);
+        }
+        let token = keys.token.as_ref().and_then(|reference| self.secret(&at("token"), reference));
+        let zone = keys.zone.as_deref().and_then(|text| self.parse(&at("zone"), text, kind::zone));
+        let quiet_hours =
+            keys.quiet_hours.as_deref().and_then(|text| self.parse(&at("quiet_hours"), text, kind::daily_range));
+        let poll = self.parse(&at("poll"), &keys.poll, kind::duration);
+        let reconcile = self.parse(&at("reconcile"), &keys.reconcile, kind::duration);
+        let refresh = self.parse(&at("refresh"), &keys.refresh, kind::duration);
+        let send_time = self.parse(&at("send_time"), &keys.send_time, kind::time_of_day);
+        let max_wait = self.parse(&at("max_wait"), &keys.max_wait, kind::duration);
+        let mapping = self.mapping(name, &keys);
+        let people = keys.people.iter().map(|(who, person)| (who.clone(), self.person(name, who, person))).collect();
+        Some(Connection {
+            id: ConnectionId::from(name),
+            kind: keys.kind?,
+            token: token?,
+            base_url: keys.base_url,
+            allow_local: keys.allow_local,
+            poll: poll?,
+            reconcile: reconcile?,
+            refresh: refresh?,
+            share: keys.share,
+            zone,
+            send_time: send_time?,
+            quiet_hours,
+            fallback: keys.fallback,
+            max_per_person_per_day: keys.max_per_person_per_day,
+            storm_above: keys.storm_above,
+            max_wait: max_wait?,
+            mapping,
+            people,
+        })
+    }
+
+    fn mapping(&mut self, name: &str, keys: &layers::Connection) -> Mapping {
+        let mut fields = BTreeMap::new();
+        for (field, source) in &keys.fields.opportunity {
+            if let Some(source) = self.field(name, field, source) {
+                fields.insert(FieldName::from(field), source);
+            }
+        }
+        self.stages(name, &keys.stages);
+        Mapping {
+            fields: BTreeMap::from([(Object::Opportunity, fields)]),
+            stages: keys.stages.clone(),
+            managers: keys.managers.clone(),
+            team_managers: keys.team_managers.clone(),
+        }
+    }
+
+    fn field(&mut self, name: &str, field: &str, source: &layers::Field) -> Option<FieldSource> {
+        if let Some(stage) = &source.stage_entered {
+            return Some(FieldSource::StageEntered { stage: stage.clone() });
+        }
+        let own = Mapping::well_known(field);
+        let value_type = source.value_type.or(own)?;
+        if let Some((_, canonical)) = field::OPPORTUNITY.iter().find(|(known, _)| *known == field)
+            && *canonical != value_type
+        {
+            let path = ["connection", name, "fields", "opportunity", field];
+            let help = format!("write type = {:?}, or choose another name", canonical.as_str());
+            self.fault(&path, format!("`{field}` is always a {canonical}, not a {value_type}"), help);
+        }
+        Some(FieldSource::Field { name: source.field.clone()?, value_type })
+    }
+
+    /// One stage of the CRM has one name.
+    fn stages(&mut self, name: &str, stages: &BTreeMap<String, Vec<String>>) {
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (canonical, meant) in stages {
+            for stage in meant {
+                match seen.insert(stage, canonical) {
+                    Some(other) if other != canonical => {
+                        let message = format!("`{stage}` already means `{other}`");
+                        let path = ["connection", name, "stages", canonical];
+                        self.fault(&path, message, "a stage has one name; remove it from one of the two lists");
+                    }
+                    Some(_) | None => {}
+                }
+            }
+        }
+    }
+
+    fn person(&mut self, name: &str, who: &str, person: &layers::Person) -> PersonEntry {
+        let path = ["connection", name, "people", who, "absent"];
+        let mut absences: Vec<DateRange> =
+            person.absent.iter().filter_map(|text| self.parse(&path, text, kind::date_range)).collect();
+        if let Some(file) = &person.absences_ics {
+            let path = ["connection", name, "people", who, "absences_ics"];
+            let file: PathBuf = self.path(&path, file);
+            match read_calendar(&file) {
+                Ok(days) => absences.extend(days),
+                Err(reason) => {
+                    let help = "name an iCalendar file; its all-day events are the days away";
+                    self.fault(&path, format!("`absences_ics` {reason}"), help);
+                }
+            }
+        }
+        PersonEntry { absences, deputy: person.deputy.clone() }
+    }
+}
+
+fn read_calendar(file: &Path) -> Result<Vec<DateRange>, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {}", error.kind()))?;
+    absences::read(&text)
+}
