@@ -1,0 +1,50 @@
+//! Local dates and times, written apart from the engine's so that a mistake there is not repeated here.
+
+use chrono::{DateTime, Days, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+
+/// The date on the wall in a zone.
+pub(super) fn date_of(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
+    at.with_timezone(&zone).date_naive()
+}
+
+/// A date some days later.
+pub(super) fn days_after(date: NaiveDate, days: u32) -> NaiveDate {
+    date.checked_add_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MAX)
+}
+
+/// The instant at which clocks in the zone show this time: the first of two, and the end of the gap when there is none.
+pub(super) fn instant_of(date: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
+    let local = date.and_time(time);
+    match zone.from_local_datetime(&local) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.with_timezone(&Utc),
+        LocalResult::None => end_of_gap(local, zone),
+    }
+}
+
+/// Walks forward minute by minute until clocks show a time again; no gap is longer than a day and an hour.
+fn end_of_gap(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    let minutes = (1..=25 * 60).map(|minutes| local + Duration::minutes(minutes));
+    let shown = minutes.map(|later| zone.from_local_datetime(&later).earliest()).find_map(|at| at);
+    shown.map_or_else(|| Utc.from_utc_datetime(&local), |at| at.with_timezone(&Utc))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::{America::New_York, America::Sao_Paulo, Europe::Berlin, Pacific::Apia};
+
+    #[test]
+    fn gaps_end_late_and_double_hours_begin_early() {
+        let check = |date: &str, time: &str, zone: Tz, expected: &str| {
+            let at = instant_of(date.parse().unwrap(), time.parse().unwrap(), zone);
+            assert_eq!(at, expected.parse::<DateTime<Utc>>().unwrap(), "{date} {time} {zone}");
+        };
+        check("2026-03-02", "09:00:00", Berlin, "2026-03-02T08:00:00Z");
+        check("2026-03-29", "02:30:00", Berlin, "2026-03-29T01:00:00Z");
+        check("2026-03-30", "09:00:00", Berlin, "2026-03-30T07:00:00Z");
+        check("2026-11-01", "01:30:00", New_York, "2026-11-01T05:30:00Z");
+        check("2018-11-04", "00:00:00", Sao_Paulo, "2018-11-04T03:00:00Z");
+        check("2011-12-30", "09:00:00", Apia, "2011-12-30T10:00:00Z");
+    }
+}

@@ -1,0 +1,113 @@
+//! What the auditor must know beside the CRM: the rule in plain terms, and how much delay is no fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, NaiveTime, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+use crate::company::{ACCOUNT_ZONE, COMPLEX, Company, Stage};
+
+/// A rule of the kind of the running example: large deals in some stages want something sent within days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedRule {
+    /// It applies from this amount on.
+    pub threshold: Decimal,
+    /// It applies in these stages, by id.
+    pub open_stages: BTreeSet<String>,
+    /// The work is done once the deal has entered one of these stages, by id.
+    pub sent_stages: BTreeSet<String>,
+    /// The last day in time, counted from the entry into the stage.
+    pub deadline_days: u32,
+    /// The reminders, in order.
+    pub steps: Vec<AuditedStep>,
+    /// The local time at which reminders go out.
+    pub send_time: NaiveTime,
+    /// The checkbox that silences the rule.
+    pub silenced_while: String,
+    /// A deal that the rule applies to again within this time goes on with its clock.
+    pub reopen_window: Duration,
+    /// The zone of whoever has none.
+    pub zone: Tz,
+    /// Managers by their people, both by owner id.
+    pub managers: BTreeMap<String, String>,
+    /// The owner id of the person who gets what has no other recipient.
+    pub fallback: Option<String>,
+    /// The property of tasks that holds the reminder's key.
+    pub key_property: String,
+}
+
+/// One reminder of the rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedStep {
+    /// Its name.
+    pub name: String,
+    /// How many days after the entry into the stage it comes.
+    pub days: u32,
+    /// What its subject begins with; no other step's does.
+    pub subject: String,
+}
+
+impl AuditedRule {
+    /// The running example as it runs in this company.
+    pub fn running_example(company: &Company) -> AuditedRule {
+        let ids = |stage: Stage| stage.ids().into_iter().map(str::to_owned).collect();
+        let step =
+            |name: &str, days, subject: &str| AuditedStep { name: name.to_owned(), days, subject: subject.to_owned() };
+        let cast = &company.cast;
+        let managers = cast.members().filter_map(|member| Some((member, cast.manager_of(member)?)));
+        AuditedRule {
+            threshold: Decimal::from(50_000),
+            open_stages: ids(Stage::Open),
+            sent_stages: ids(Stage::ProposalSent),
+            deadline_days: 5,
+            steps: vec![step("1d", 1, "Prepare a proposal for "), step("4d", 4, "Proposal for ")],
+            send_time: NaiveTime::from_hms_opt(9, 0, 0).expect("09:00 is a time of day"),
+            silenced_while: COMPLEX.to_owned(),
+            reopen_window: Duration::days(1),
+            zone: ACCOUNT_ZONE.parse().expect("the account's zone is in the time zone database"),
+            managers: managers.map(|(member, boss)| (member.owner().to_owned(), boss.owner().to_owned())).collect(),
+            fallback: Some(cast.director().owner().to_owned()),
+            key_property: "dealclock_key".to_owned(),
+        }
+    }
+}
+
+/// How much delay is no fault, and from when on reminders are owed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tolerance {
+    /// When the daemon first saw the account; deals that the rule applied to by then count from here.
+    pub watched_since: DateTime<Utc>,
+    /// How long after its time a reminder may come, and how long a change of a deal may take to have an effect.
+    pub grace: Duration,
+    /// How long a change of a person may take to have an effect: people are read less often than deals.
+    pub people: Duration,
+    /// How long a deletion or a merge may take to be noticed: no search shows them.
+    pub reconcile: Duration,
+    /// When the daemon was down, or the CRM was; in order.
+    pub outages: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+impl Tolerance {
+    /// The usual tolerance: ten minutes, a good hour for people, a good day for deletions, no outage.
+    pub fn usual(watched_since: DateTime<Utc>) -> Tolerance {
+        Tolerance {
+            watched_since,
+            grace: Duration::minutes(10),
+            people: Duration::minutes(75),
+            reconcile: Duration::hours(25),
+            outages: Vec::new(),
+        }
+    }
+
+    /// Until when something may come that is due at `due`: later when an outage falls between.
+    pub(super) fn latest(&self, due: DateTime<Utc>) -> DateTime<Utc> {
+        let mut latest = due + self.grace;
+        for (from, to) in &self.outages {
+            if *from <= latest && due <= *to {
+                latest = latest.max(*to + self.grace);
+            }
+        }
+        latest
+    }
+}

@@ -1,0 +1,85 @@
+//! Whether tasks are looked after: completed when their work is done or over, left alone else, handed over with the deal.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::Ledger;
+use super::compare::{Expected, finding};
+use super::episode::{EndReason, Mode};
+use super::report::{Finding, Matter};
+use super::task::Task;
+
+/// Everything that is wrong with the tasks that came of expected reminders.
+pub(super) fn inspect<'a>(ledger: &Ledger<'a>, tasks: &[Task<'a>], expected: &[Expected<'a, '_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for each in expected {
+        let Some(task) = each.task.map(|index| &tasks[index]) else { continue };
+        let later = || later_reminders(each, expected).map(|index| tasks[index].created_at());
+        let faults = [
+            left_open(ledger, task, each, later().min()).then_some(Matter::LeftOpen),
+            closed_too_early(ledger, task, each, later().min()).then_some(Matter::ClosedTooEarly),
+            not_handed_over(ledger, task, each).then_some(Matter::NotHandedOver),
+        ];
+        findings.extend(faults.into_iter().flatten().map(|what| finding(ledger, what, Some(each), Some(task))));
+    }
+    findings
+}
+
+/// The tasks of later steps of the same episode.
+fn later_reminders<'e>(
+    each: &'e Expected<'_, '_>,
+    expected: &'e [Expected<'_, '_>],
+) -> impl Iterator<Item = usize> + 'e {
+    let of_episode = move |other: &&Expected<'_, '_>| other.deal == each.deal && other.number == each.number;
+    expected.iter().filter(of_episode).filter(move |other| other.step > each.step).filter_map(|other| other.task)
+}
+
+/// Whether the task stands open although its clock is over or a later reminder took its place.
+fn left_open(ledger: &Ledger<'_>, task: &Task<'_>, each: &Expected<'_, '_>, later: Option<DateTime<Utc>>) -> bool {
+    let ended = each.episode.end.map(|end| match end.why {
+        EndReason::Met | EndReason::MetLate | EndReason::OutOfScope => ledger.tolerance.latest(end.at),
+        EndReason::Deleted | EndReason::Merged => ledger.tolerance.latest(end.at + ledger.tolerance.reconcile),
+    });
+    let overtaken = later.map(|at| ledger.tolerance.latest(at));
+    let Some(over) = ended.into_iter().chain(overtaken).min() else { return false };
+    let latest = over.max(ledger.tolerance.latest(task.created_at()));
+    // What a person did to the status, or to the task as a whole, stands.
+    let theirs = task.touched_by_person("hs_task_status").is_some();
+    let completed = task.completed_by_daemon_at().is_some_and(|at| at <= latest);
+    latest < ledger.dump.at && !theirs && !completed
+}
+
+/// Whether the daemon completed the task although its clock still ran and no later reminder came.
+fn closed_too_early(
+    ledger: &Ledger<'_>,
+    task: &Task<'_>,
+    each: &Expected<'_, '_>,
+    later: Option<DateTime<Utc>>,
+) -> bool {
+    let Some(closed) = task.completed_by_daemon_at() else { return false };
+    let grace = ledger.tolerance.grace;
+    let over = each.episode.end.is_some_and(|end| end.at <= closed);
+    let overtaken = later.is_some_and(|at| at <= closed + grace);
+    let away = each.episode.stretches.iter().any(|stretch| {
+        stretch.mode == Mode::Away && stretch.from <= closed && closed <= ledger.tolerance.latest(stretch.to)
+    });
+    !over && !overtaken && !away
+}
+
+/// Whether the task still belongs to somebody who has not been its recipient for a while.
+fn not_handed_over(ledger: &Ledger<'_>, task: &Task<'_>, each: &Expected<'_, '_>) -> bool {
+    let episode = each.episode;
+    let over = episode.end.is_some() || episode.violated.is_some();
+    let theirs = task.touched_by_person("hubspot_owner_id").is_some() || task.completed().is_some();
+    if over || theirs {
+        return false;
+    }
+    let now = ledger.dump.at;
+    let since = now - ledger.tolerance.people.max(ledger.tolerance.grace);
+    let recent = episode.stretches.iter().filter(|stretch| stretch.to > since);
+    let recipients = recent.flat_map(|stretch| [since, now].map(|at| ledger.people.recipient_at(stretch.owner, at)));
+    let recipients: BTreeSet<&str> = recipients.flatten().collect();
+    let holder = task.record.value("hubspot_owner_id");
+    !recipients.is_empty() && !holder.is_some_and(|holder| recipients.contains(holder))
+}
