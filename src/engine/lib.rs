@@ -4,6 +4,7 @@
 
 pub mod condition;
 pub mod flaw;
+pub mod read;
 pub mod rules;
 mod suggest;
 pub mod template;

@@ -140,10 +140,7 @@ impl Condition {
 
     /// The field whose presence is all that the condition asks for, as in `proposal_sent_at != null`.
     pub fn presence(&self) -> Option<&FieldName> {
-        match self.test {
-            Test::IsSet(field) => self.fields.get(field),
-            _ => None,
-        }
+        if let Test::IsSet(field) = self.test { self.fields.get(field) } else { None }
     }
 
     /// What the condition means, whatever its spacing: equal texts mean the same on every layout.

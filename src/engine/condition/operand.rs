@@ -28,7 +28,7 @@ impl Lowering<'_> {
         };
         let Some(spec) = self.catalog.fields.get(name.as_str()) else {
             let flaw = Flaw::new(self.parsed.span(expr), format!("no field `{name}`"));
-            return self.refuse(flaw.help(self.help_for_unknown(&name)));
+            return self.refuse(flaw.help(self.help_for_unknown(&name)).lacking_field());
         };
         let value_type = spec.value_type;
         let field = self.index(FieldName::from(name));
@@ -165,9 +165,12 @@ impl Lowering<'_> {
         let literals: Vec<_> = items
             .elements
             .iter()
-            .map(|item| match self.value_of(item, value_type)? {
-                Operand::Literal(literal) => Some(literal),
-                _ => self.refuse(Flaw::new(self.parsed.span(item), "a list holds literals only")),
+            .map(|item| {
+                let operand = self.value_of(item, value_type)?;
+                let Operand::Literal(literal) = operand else {
+                    return self.refuse(Flaw::new(self.parsed.span(item), "a list holds literals only"));
+                };
+                Some(literal)
             })
             .collect();
         literals.into_iter().collect()

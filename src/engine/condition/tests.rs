@@ -261,7 +261,8 @@ fn a_refusal_says_where_what_and_what_instead() {
             format!("{text}\n{}", lines.collect::<Vec<_>>().join("\n"))
         })
         .collect();
-    insta::assert_snapshot!(table.join("\n"));
+    let shown = table.join("\n");
+    insta::assert_snapshot!(shown);
 }
 
 #[test]

@@ -241,10 +241,10 @@ impl Operand {
                 .apply(left.number(row)?, right.number(row)?)
                 .map(Cell::Number)
                 .ok_or_else(|| Missing(left.first_field().or_else(|| right.first_field()))),
-            Operand::Size(operand) => match operand.eval(row)? {
-                Cell::Text(text) => Ok(Cell::Number(Decimal::from(text.chars().count()))),
-                _ => Err(Missing(operand.first_field())),
-            },
+            Operand::Size(operand) => {
+                let Cell::Text(text) = operand.eval(row)? else { return Err(Missing(operand.first_field())) };
+                Ok(Cell::Number(Decimal::from(text.chars().count())))
+            }
             Operand::If(test, branches) => {
                 let [yes, no] = &**branches;
                 if test.eval(row).holds() { yes.eval(row) } else { no.eval(row) }
@@ -253,10 +253,8 @@ impl Operand {
     }
 
     fn number(&self, row: View<'_>) -> Result<Decimal, Missing> {
-        match self.eval(row)? {
-            Cell::Number(number) => Ok(number),
-            _ => Err(Missing(self.first_field())),
-        }
+        let Cell::Number(number) = self.eval(row)? else { return Err(Missing(self.first_field())) };
+        Ok(number)
     }
 
     /// The first field that the operand reads.

@@ -107,7 +107,7 @@ fn read_subject(text: &str, span: Range<usize>, catalog: &Catalog) -> Result<(Me
             None => {
                 let known = catalog.fields.keys().map(FieldName::as_str).filter(|name| !name.starts_with("owner."));
                 let help = suggest::instead_of(field, known, "the fields are");
-                Err(Flaw::new(span, format!("no field `{field}`")).help(help))
+                Err(Flaw::new(span, format!("no field `{field}`")).help(help).lacking_field())
             }
         };
     }

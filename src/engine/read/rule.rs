@@ -1,0 +1,213 @@
+//! Reading of `[rule.NAME]`: one deadline rule.
+
+use dealclock_model::fault::Fault;
+use dealclock_model::time::{Span, Unit};
+use dealclock_model::{ConnectionId, Object, RuleKey};
+
+use super::checked::Ground;
+use super::section::{Placed, Section};
+use super::{Kept, Reading, fingerprint, refused, remind};
+use crate::condition::{Condition, Layout};
+use crate::rules::{Absence, Backlog, Missed, Reopen, Rule};
+use crate::suggest;
+
+const KEYS: [&str; 20] = [
+    "title",
+    "object",
+    "connections",
+    "when",
+    "start",
+    "until",
+    "deadline",
+    "deadline_time",
+    "calendar",
+    "silenced_while",
+    "reopen",
+    "reopen_window",
+    "backlog",
+    "missed",
+    "absence",
+    "enabled",
+    "mode",
+    "remind",
+    "violation",
+    "extension",
+];
+const REOPEN: [(&str, Reopen); 2] = [("restart", Reopen::Restart), ("resume", Reopen::Resume)];
+const BACKLOG: [(&str, Backlog); 3] =
+    [("from_now", Backlog::FromNow), ("as_if", Backlog::AsIf), ("ignore", Backlog::Ignore)];
+const MISSED: [(&str, Missed); 2] = [("last", Missed::Last), ("none", Missed::None)];
+const ABSENCE: [(&str, Absence); 3] =
+    [("ignore", Absence::Ignore), ("extend", Absence::Extend), ("delegate", Absence::Delegate)];
+
+/// Reads one rule; `None` when it has a fault. A disabled rule is checked like any other.
+pub(super) fn read(key: &str, section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Kept> {
+    // The parts are taken apart so that each can be lent out on its own.
+    let Reading { catalogs, faults, calendars, layout, .. } = reading;
+    let before = faults.len();
+    section.allow(&KEYS, faults);
+    refused::refuse_extension(section, faults);
+    refused::read_violation(section, faults);
+    refused::read_mode(section, faults);
+    let enabled = section.flag("enabled", faults).unwrap_or(true);
+    let mut unused = Layout::default();
+    let layout = if enabled { layout } else { &mut unused };
+
+    let connections = read_connections(section, catalogs.keys(), faults);
+    let object = read_object(section, faults);
+    let ground = Ground::new(object.unwrap_or(Object::Opportunity), connections.as_deref(), catalogs);
+    let conditions = read_conditions(section, &ground, layout, faults);
+    let start = ground.time_field(section, "start", faults);
+    let calendar = read_calendar(section, calendars.names(), faults);
+    let deadline = read_deadline(section, faults);
+    let deadline_time = section.time("deadline_time", faults);
+    let reopen_window = section.duration("reopen_window", "reopen_window = \"1d\"", faults);
+    let reminders = remind::read(section, deadline.as_ref().map(|deadline| deadline.value), &ground, faults);
+    let settings = Settings::read(section, faults);
+
+    if !section.has("calendar") {
+        let spans = deadline.iter().chain(&reopen_window).chain(reminders.iter().map(|(_, at)| at));
+        require_calendar(section, spans, calendars.names(), faults);
+    }
+    if let (Some(deadline), Some(time)) = (&deadline, &deadline_time) {
+        check_deadline_time(section, deadline.value, time.span.clone(), faults);
+    }
+    let title = section.text("title", "title = \"Proposal within 5 days\"", faults).map_or(key, |title| title.value);
+    if faults.len() > before {
+        return None;
+    }
+    let (when, until, silenced_while) = conditions?;
+    let mut rule = Rule {
+        key: RuleKey::from(key),
+        title: title.to_owned(),
+        object: object?,
+        connections,
+        when,
+        start,
+        until,
+        deadline: deadline?.value,
+        deadline_time: deadline_time.map(|time| time.value),
+        calendar: calendar.map(|calendar| calendar.value.to_owned()),
+        silenced_while,
+        remind: reminders.into_iter().map(|(remind, _)| remind).collect(),
+        reopen: settings.reopen,
+        reopen_window: reopen_window.map_or(Span::days(1), |window| window.value),
+        backlog: settings.backlog,
+        missed: settings.missed,
+        absence: settings.absence,
+        version: 0,
+    };
+    let calendar = rule.calendar.as_ref().and_then(|name| calendars.by_name.get(name));
+    rule.version = fingerprint::of(&rule, calendar.and_then(|(_, calendar)| calendar.as_ref()));
+    Some(if enabled { Kept::Enabled(Box::new(rule)) } else { Kept::Disabled })
+}
+
+/// The keys that choose among a few words.
+struct Settings {
+    reopen: Reopen,
+    backlog: Backlog,
+    missed: Missed,
+    absence: Absence,
+}
+
+impl Settings {
+    fn read(section: &Section<'_>, faults: &mut Vec<Fault>) -> Settings {
+        Settings {
+            reopen: section.choice("reopen", &REOPEN, faults).unwrap_or_default(),
+            backlog: section.choice("backlog", &BACKLOG, faults).unwrap_or_default(),
+            missed: section.choice("missed", &MISSED, faults).unwrap_or_default(),
+            absence: section.choice("absence", &ABSENCE, faults).unwrap_or_default(),
+        }
+    }
+}
+
+fn read_object(section: &Section<'_>, faults: &mut Vec<Fault>) -> Option<Object> {
+    section.require("object", "object = \"opportunity\"", faults);
+    section.choice("object", &Object::ALL.map(|object| (object.as_str(), object)), faults)
+}
+
+/// `when`, `until` and `silenced_while`.
+fn read_conditions(
+    section: &Section<'_>,
+    ground: &Ground<'_>,
+    layout: &mut Layout,
+    faults: &mut Vec<Fault>,
+) -> Option<(Condition, Condition, Option<Condition>)> {
+    section.require("when", "when = 'amount >= 50000 && stage == \"Open\"'", faults);
+    section.require("until", "until = \"proposal_sent_at != null\"", faults);
+    let when = ground.condition(section, "when", layout, faults);
+    let until = ground.condition(section, "until", layout, faults);
+    let silenced_while = ground.condition(section, "silenced_while", layout, faults);
+    Some((when?, until?, silenced_while))
+}
+
+fn read_deadline(section: &Section<'_>, faults: &mut Vec<Fault>) -> Option<Placed<Span>> {
+    section.require("deadline", "deadline = \"5d\"", faults);
+    let deadline = section.duration("deadline", "deadline = \"5d\"", faults)?;
+    if deadline.value.count == 0 {
+        let fault = section.fault(deadline.span, "a deadline that leaves no time");
+        faults.push(fault.help("write at least one: `deadline = \"1d\"`"));
+        return None;
+    }
+    Some(deadline)
+}
+
+/// A time of day ends a last day; hours end when they end.
+fn check_deadline_time(section: &Section<'_>, deadline: Span, place: std::ops::Range<usize>, faults: &mut Vec<Fault>) {
+    match deadline.unit {
+        Unit::Days | Unit::BusinessDays => {}
+        Unit::Hours | Unit::BusinessHours | Unit::Minutes => {
+            let message = format!("`deadline_time` beside a deadline of `{deadline}`");
+            let help = "a time of day ends a deadline in days: `5d` or `5bd`";
+            faults.push(section.fault(place, message).help(help));
+        }
+    }
+}
+
+fn read_connections<'c>(
+    section: &Section<'_>,
+    known: impl Iterator<Item = &'c ConnectionId> + Clone,
+    faults: &mut Vec<Fault>,
+) -> Option<Vec<ConnectionId>> {
+    let list = section.texts("connections", "connections = [\"acme\"]", faults)?;
+    let anything_known = known.clone().next().is_some();
+    for name in &list {
+        if anything_known && !known.clone().any(|known| known.as_str() == name.value) {
+            let known = known.clone().map(ConnectionId::as_str);
+            let help = suggest::instead_of(name.value, known, "the connections are");
+            faults.push(section.fault(name.span.clone(), format!("no connection `{}`", name.value)).help(help));
+        }
+    }
+    Some(list.iter().map(|name| ConnectionId::from(name.value)).collect())
+}
+
+fn read_calendar<'a>(
+    section: &Section<'a>,
+    known: impl Iterator<Item = &'a str> + Clone,
+    faults: &mut Vec<Fault>,
+) -> Option<Placed<&'a str>> {
+    let name = section.text("calendar", "calendar = \"office\"", faults)?;
+    if known.clone().any(|known| known == name.value) {
+        return Some(name);
+    }
+    let help = match known.clone().next() {
+        Some(_) => suggest::instead_of(name.value, known, "the calendars are"),
+        None => format!("define it: `[calendar.{}]`", name.value),
+    };
+    faults.push(section.fault(name.span, format!("no calendar `{}`", name.value)).help(help));
+    None
+}
+
+/// Working days and hours need a calendar to count them.
+fn require_calendar<'s>(
+    section: &Section<'_>,
+    spans: impl Iterator<Item = &'s Placed<Span>>,
+    known: impl Iterator<Item = &'s str>,
+    faults: &mut Vec<Fault>,
+) {
+    let name = known.into_iter().next().unwrap_or("office");
+    for span in spans.filter(|span| span.value.unit.needs_calendar()) {
+        let message = format!("`{}` counts working time, and the rule has no calendar", span.value);
+        faults.push(section.fault(span.span.clone(), message).help(format!("add `calendar = \"{name}\"`")));
+    }
+}
