@@ -177,12 +177,7 @@ impl Test {
             Test::Compare(left, relation, right) => {
                 both(left, right, row, |left, right| Some(relation.accepts(compare(left, right)?)))
             }
-            Test::Among(operand, list) => match operand.eval(row) {
-                Ok(value) => {
-                    Outcome::from(list.iter().any(|item| compare(value, item.cell()) == Some(Ordering::Equal)))
-                }
-                Err(Missing(field)) => field.map_or(Outcome::False, Outcome::Empty),
-            },
+            Test::Among(operand, list) => among(operand, list, row),
             Test::Match(text, how, part) => both(text, part, row, |text, part| match (text, part) {
                 (Cell::Text(text), Cell::Text(part)) => Some(match how {
                     TextMatch::StartsWith => text.starts_with(part),
@@ -193,6 +188,21 @@ impl Test {
             }),
         }
     }
+}
+
+/// Whether a value is one of a list, which holds literals of its promised type.
+fn among(operand: &Operand, list: &[Literal], row: View<'_>) -> Outcome {
+    let field = match operand.eval(row) {
+        Ok(value) => {
+            let mut orders = list.iter().map(|item| compare(value, item.cell())).peekable();
+            match orders.peek() {
+                Some(None) => operand.first_field(),
+                Some(Some(_)) | None => return Outcome::from(orders.any(|order| order == Some(Ordering::Equal))),
+            }
+        }
+        Err(Missing(field)) => field,
+    };
+    field.map_or(Outcome::False, Outcome::Empty)
 }
 
 /// Asks a question of two values, unless one is missing or has a type that was not promised.

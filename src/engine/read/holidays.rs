@@ -6,8 +6,14 @@ use icalendar::parser::{Component, read_calendar, unfold};
 /// Most days of one event; more is a slip of the hand.
 const MAX_DAYS: usize = 366;
 
+/// Most components within each other; a calendar needs three, and the parser recurses once for each.
+const MAX_DEPTH: usize = 8;
+
 /// The dates of all all-day events. Events with a time of day, and cancelled ones, are no holidays.
 pub(super) fn read(text: &str) -> Result<Vec<NaiveDate>, String> {
+    if depth(text) > MAX_DEPTH {
+        return Err("its components are too deeply nested".to_owned());
+    }
     let unfolded = unfold(text);
     // The parser's own message quotes the file at length.
     let calendar = read_calendar(&unfolded).map_err(|_| "it is not an iCalendar file".to_owned())?;
@@ -17,6 +23,21 @@ pub(super) fn read(text: &str) -> Result<Vec<NaiveDate>, String> {
         dates.extend(days_of(event)?);
     }
     Ok(dates)
+}
+
+/// How many components begin before the first of them ends, at most.
+fn depth(text: &str) -> usize {
+    let starts_with =
+        |line: &str, word: &str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let depths = text.lines().map(str::trim_start).scan(0usize, |depth, line| {
+        if starts_with(line, "BEGIN:") {
+            *depth += 1;
+        } else if starts_with(line, "END:") {
+            *depth = depth.saturating_sub(1);
+        }
+        Some(*depth)
+    });
+    depths.max().unwrap_or(0)
 }
 
 fn days_of(event: &Component<'_>) -> Result<Vec<NaiveDate>, String> {
@@ -43,6 +64,8 @@ fn date(event: &Component<'_>, name: &str) -> Option<NaiveDate> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(events: &[&str], expected: Result<&[&str], &str>) {
@@ -89,5 +112,18 @@ mod tests {
             Err("the event of 2026-01-01 is longer than a year"),
         );
         assert!(read("<html>").is_err());
+        assert!(read(&"BEGIN:VEVENT\r\n".repeat(100_000)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_calendar_file_is_read_or_refused_without_panic(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "BEGIN:VCALENDAR", "END:VCALENDAR", "BEGIN:VEVENT", "END:VEVENT", "DTSTART", "DTEND", ";VALUE=DATE", ":20261225",
+                ":99991231", ":00010101", "\r\n", "\n", "\r\n ", ":", ";", "=", "\"", "ü", "RRULE:FREQ=YEARLY", " ",
+            ]), 0..30),
+        ) {
+            let _ = read(&pieces.concat());
+        }
     }
 }
