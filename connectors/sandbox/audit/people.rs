@@ -44,11 +44,13 @@ impl<'a> People<'a> {
         Hours::read(user.as_ref()?.value_at(HOURS, at), self.zone_at(Some(owner), at))
     }
 
-    /// Who gets a reminder about a deal of this owner: the owner, else their manager, else the fallback recipient.
+    /// Who gets a reminder about a deal of this owner: the owner, else the first one there up the line of managers, else
+    /// the fallback recipient.
     pub(super) fn recipient_at(&self, owner: Option<&str>, at: DateTime<Utc>) -> Option<&'a str> {
-        let manager = owner.and_then(|owner| self.rule.managers.get(owner)).map(String::as_str);
-        let candidates = [owner, manager, self.rule.fallback.as_deref()];
-        candidates.into_iter().flatten().find_map(|candidate| self.active(candidate, at))
+        let line = std::iter::successors(owner, |person| self.rule.managers.get(*person).map(String::as_str));
+        // A circle of managers ends where it began: nobody's line is longer than there are people.
+        let mut candidates = line.take(self.owners.len()).chain(self.rule.fallback.as_deref());
+        candidates.find_map(|candidate| self.active(candidate, at))
     }
 
     /// The owner's id when they are there at an instant.

@@ -160,20 +160,20 @@ fn overtaken(
     outage && later.chain([episode.deadline]).any(|at| at <= until + chrono::Duration::days(1))
 }
 
-/// A clock that comes back, or starts late, or is handed to somebody whose morning is over, finds the step's time gone:
-/// sending it at once and dropping it are both right.
+/// A clock that is handed to somebody whose time for the step is over already: sending it at once and dropping it are
+/// both right. What fell due before the clock started, or while it was away, is not sent.
 fn add_belated<'a>(
     found: &mut Option<Reminder<'a>>,
     episode: &Episode<'a>,
     scenes: &[Scene<'a>],
     tolerance: &Tolerance,
 ) {
-    for (index, scene) in scenes.iter().enumerate() {
-        let before = index.checked_sub(1).map(|index| &scenes[index]);
-        let news = before.is_none_or(|before| before.part == Part::Away || before.due != scene.due);
+    for pair in scenes.windows(2) {
+        let [before, scene] = pair else { continue };
         let Some(recipient) = scene.recipient.filter(|_| scene.part == Part::Running) else { continue };
-        if news && scene.due < scene.from && scene.from < episode.deadline {
-            let until = tolerance.latest(scene.from) + tolerance.grace.max(tolerance.people);
+        let gone_by = scene.due < scene.from && episode.entered <= scene.due && scene.from < before.due;
+        if gone_by && before.part != Part::Away && scene.from < episode.deadline {
+            let until = tolerance.latest(scene.from) + tolerance.people;
             let recipients = BTreeSet::from([recipient]);
             add(found, Reminder { due: scene.from, until, owed: false, recipients });
         }
