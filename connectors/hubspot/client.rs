@@ -1,0 +1,265 @@
+//! One call to HubSpot: our share of the limits first, then the request, then what the answer means.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono_tz::Tz;
+use dealclock_connector::answer::read_json;
+use dealclock_connector::{Bucket, Clock, Error, Limit, Observed, Priority, Quota, Transport};
+use dealclock_model::Instant;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::errors::{Asked, IfLost, Refusal, garbled, lost, refused};
+
+/// A call to make.
+#[derive(Clone, Debug)]
+pub struct Call {
+    what: &'static str,
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    bucket: Bucket,
+    priority: Priority,
+    if_lost: IfLost,
+    follows: bool,
+}
+
+impl Call {
+    /// Reads from a path; `what` says it for a person, such as `read deals`.
+    pub fn get(what: &'static str, path: String) -> Call {
+        Call {
+            what,
+            method: Method::GET,
+            path,
+            body: None,
+            bucket: Bucket::General,
+            priority: Priority::Background,
+            if_lost: IfLost::AskAgain,
+            follows: false,
+        }
+    }
+
+    /// Posts to a path; a lost answer may be asked for again unless [`Call::creates`].
+    pub fn post(what: &'static str, path: String, body: Value) -> Call {
+        Call { method: Method::POST, body: Some(body), ..Call::get(what, path) }
+    }
+
+    /// Counts against another bucket.
+    #[must_use]
+    pub fn bucket(mut self, bucket: Bucket) -> Call {
+        self.bucket = bucket;
+        self
+    }
+
+    /// Waits less for others.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Call {
+        self.priority = priority;
+        self
+    }
+
+    /// Makes something that a second call would make a second time.
+    #[must_use]
+    pub fn creates(mut self) -> Call {
+        self.if_lost = IfLost::MayBeApplied;
+        self
+    }
+
+    /// Finishes what an earlier call of the same verb began.
+    #[must_use]
+    pub fn follows(mut self) -> Call {
+        self.follows = true;
+        self
+    }
+}
+
+/// Makes calls with one token to one account.
+pub struct Client {
+    base: String,
+    token: SecretString,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    quota: Quota,
+    zone: Mutex<Tz>,
+    kept: Mutex<HashMap<Key, Kept>>,
+}
+
+/// Which answer of an unfinished verb.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    verb: &'static str,
+    path: String,
+    body: Option<String>,
+}
+
+struct Kept {
+    at: Instant,
+    body: Bytes,
+}
+
+/// The answers of an unfinished verb are good for this long.
+const KEPT_FOR: chrono::Duration = chrono::Duration::minutes(2);
+
+impl Client {
+    /// A client for a base address without a slash at its end.
+    pub fn new(
+        base: String,
+        token: SecretString,
+        share: f64,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Client {
+        Client {
+            base,
+            token,
+            transport,
+            clock,
+            quota: Quota::new(share, limit_of),
+            zone: Mutex::new(Tz::UTC),
+            kept: Mutex::default(),
+        }
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// The budget.
+    pub fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
+    /// Learns the account's zone, at whose midnight the daily limit begins anew.
+    pub fn learn_zone(&self, zone: Tz) {
+        *self.zone.lock().unwrap_or_else(PoisonError::into_inner) = zone;
+    }
+
+    /// Makes a call and reads its answer.
+    pub async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Refusal> {
+        let asked = self.asked(&call);
+        let answer = self.send(call, asked).await?;
+        read_json(&answer).map_err(|unread| garbled(asked, unread))
+    }
+
+    /// The calls of a verb of many reads, whose answers are kept while it is unfinished.
+    ///
+    /// A verb that is throttled in its middle goes on there when it is called again; else an account with more pages
+    /// than our share of a limit window would never be read to its end.
+    pub fn steps(&self, verb: &'static str) -> Steps<'_> {
+        Steps { client: self, verb }
+    }
+
+    async fn send(&self, call: Call, asked: Asked<'_>) -> Result<Response<Bytes>, Refusal> {
+        let admitted = match call.follows {
+            true => self.quota.follow_up(call.bucket, asked.now),
+            false => self.quota.check(call.bucket, call.priority, asked.now),
+        };
+        if let Err(until) = admitted {
+            let message = format!("{}: our share of the account's calls is used up for the moment", call.what);
+            return Err(Refusal::ours(Error::throttled(until, message)));
+        }
+        let bucket = call.bucket;
+        let request = self.request(call)?;
+        let answer = self.transport.send(request).await.map_err(|error| lost(asked, &error))?;
+        self.quota.observe(bucket, observed(answer.headers(), bucket), self.now());
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let refusal = refused(asked, &answer);
+        if let Some((bucket, until)) = refusal.pause {
+            self.quota.pause(bucket, until);
+        }
+        Err(refusal)
+    }
+
+    fn request(&self, call: Call) -> Result<Request<Bytes>, Refusal> {
+        let unsendable = || Refusal::ours(Error::rejected(format!("{}: the request cannot be written", call.what)));
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose_secret()))
+            .map_err(|_| Refusal::ours(Error::unauthorized("the token holds characters that no token has")))?;
+        bearer.set_sensitive(true);
+        let builder = Request::builder()
+            .method(&call.method)
+            .uri(format!("{}{}", self.base, call.path))
+            .header(AUTHORIZATION, bearer)
+            .header(ACCEPT, "application/json");
+        let request = match &call.body {
+            Some(body) => builder.header(CONTENT_TYPE, "application/json").body(Bytes::from(body.to_string())),
+            None => builder.body(Bytes::new()),
+        };
+        request.map_err(|_| unsendable())
+    }
+
+    fn asked(&self, call: &Call) -> Asked<'static> {
+        let zone = *self.zone.lock().unwrap_or_else(PoisonError::into_inner);
+        Asked { what: call.what, bucket: call.bucket, if_lost: call.if_lost, now: self.now(), zone }
+    }
+}
+
+/// The calls of one verb of many reads.
+pub struct Steps<'a> {
+    client: &'a Client,
+    verb: &'static str,
+}
+
+impl Steps<'_> {
+    /// Makes a call, or takes the answer that an unfinished run of the verb got to it.
+    pub async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Refusal> {
+        let key = Key { verb: self.verb, path: call.path.clone(), body: call.body.as_ref().map(Value::to_string) };
+        let asked = self.client.asked(&call);
+        if let Some(body) = self.kept(&key, asked.now) {
+            return read_json(&Response::new(body)).map_err(|unread| garbled(asked, unread));
+        }
+        let answer = self.client.send(call, asked).await?;
+        let read = read_json(&answer).map_err(|unread| garbled(asked, unread))?;
+        self.keep(key, asked.now, answer.into_body());
+        Ok(read)
+    }
+
+    /// Forgets the answers: the verb is done.
+    pub fn finish(self) {
+        let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|key, _| key.verb != self.verb);
+    }
+
+    fn kept(&self, key: &Key, now: Instant) -> Option<Bytes> {
+        let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, answer| answer.at <= now && now < answer.at + KEPT_FOR);
+        kept.get(key).map(|answer| answer.body.clone())
+    }
+
+    fn keep(&self, key: Key, at: Instant, body: Bytes) {
+        let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(key, Kept { at, body });
+    }
+}
+
+/// The limits of the smallest account, until its answers say more; see the
+/// [usage guidelines](https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines).
+fn limit_of(bucket: Bucket) -> Limit {
+    match bucket {
+        Bucket::General | Bucket::Associations => Limit { calls: 100, window: Duration::from_secs(10) },
+        Bucket::Search => Limit { calls: 5, window: Duration::from_secs(1) },
+    }
+}
+
+/// What the headers say of the limits. Search answers say nothing of the search limit, whatever they show.
+fn observed(headers: &HeaderMap, bucket: Bucket) -> Observed {
+    let number = |name: &str| -> Option<u64> { headers.get(name)?.to_str().ok()?.trim().parse().ok() };
+    let small = |name: &str| number(name).and_then(|value| u32::try_from(value).ok());
+    let window = number("x-hubspot-ratelimit-interval-milliseconds").unwrap_or(10_000);
+    let limit = small("x-hubspot-ratelimit-max").map(|calls| Limit { calls, window: Duration::from_millis(window) });
+    let of_bucket = bucket != Bucket::Search;
+    Observed {
+        limit: limit.filter(|_| of_bucket),
+        remaining: small("x-hubspot-ratelimit-remaining").filter(|_| of_bucket),
+        daily: number("x-hubspot-ratelimit-daily"),
+        daily_remaining: number("x-hubspot-ratelimit-daily-remaining"),
+    }
+}

@@ -1,0 +1,6 @@
+//! HubSpot's words into Dealclock's and back; pure.
+
+pub mod person;
+pub mod record;
+pub mod task;
+pub mod value;
