@@ -137,7 +137,8 @@ impl Batch {
         self.change(id, Change::Defer { not_before, note: note.to_owned() })
     }
 
-    /// Puts a delivery off after an attempt that surely wrote nothing: it is no longer begun.
+    /// Puts a delivery off after an attempt that surely wrote nothing: it is no longer begun. One that was superseded
+    /// meanwhile leaves the outbox.
     pub fn release_effect(&mut self, id: &EffectId, not_before: Instant, note: &str) -> &mut Batch {
         self.change(id, Change::Release { not_before, note: note.to_owned() })
     }
@@ -155,8 +156,8 @@ impl Batch {
         self.add(body::rows(body.len()) + 3, Operation::SettleEffect { id: *id, body })
     }
 
-    /// Removes a superseded effect from the outbox. One that was begun stays, since the world may have it; one that
-    /// is not there needs nothing.
+    /// Removes a superseded effect from the outbox. One that was begun stays until its outcome is known, since the
+    /// world may have it; one that is not there needs nothing.
     pub fn remove_effect(&mut self, id: &EffectId) -> &mut Batch {
         self.add(3, Operation::RemoveEffect { id: *id })
     }

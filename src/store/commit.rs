@@ -46,12 +46,24 @@ fn apply(rows: &Rows, plan: &mut Plan<'_>, operation: Operation, committed: &mut
                 return Ok(());
             }
             let seq = plan.number()?;
-            let delivery = Delivery { lane, seq, attempts: 0, begun: false, not_before, parked: None, note: None };
+            let delivery = Delivery {
+                lane,
+                seq,
+                attempts: 0,
+                begun: false,
+                superseded: false,
+                not_before,
+                parked: None,
+                note: None,
+            };
             plan.put_new(Key::new(Table::Effect).effect(&id), &body)?;
             put_delivery(plan, &id, &delivery)
         }
         Operation::ChangeDelivery { id, change } => {
             let before = waiting(plan, &id)?;
+            if before.superseded && matches!(change, Change::Release { .. }) {
+                return remove_entry(plan, &id, &before);
+            }
             plan.index_delivery(&id, &before, false)?;
             put_delivery(plan, &id, &changed(before, change))
         }
@@ -63,7 +75,7 @@ fn apply(rows: &Rows, plan: &mut Plan<'_>, operation: Operation, committed: &mut
         Operation::RemoveEffect { id } => match delivery(plan, &id)? {
             Some(delivery) if delivery.begun => {
                 committed.kept.push(id);
-                Ok(())
+                put_delivery(plan, &id, &Delivery { superseded: true, ..delivery })
             }
             Some(delivery) => remove_entry(plan, &id, &delivery),
             None => Ok(()),

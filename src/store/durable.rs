@@ -78,6 +78,8 @@ impl Flusher {
             Ok(()) => progress.written += 1,
             Err(error) => {
                 progress.failed.get_or_insert(reason(error));
+                drop(progress);
+                self.shared.tell();
             }
         }
     }
@@ -142,9 +144,14 @@ impl Shared {
                 }
             }
             drop(progress);
-            self.advanced.notify_all();
-            self.news.send_replace(());
+            self.tell();
         }
+    }
+
+    /// Lets everyone who waits look at the progress.
+    fn tell(&self) {
+        self.advanced.notify_all();
+        self.news.send_replace(());
     }
 
     /// Waits until somebody waits; everything written up to the returned position will be in the flush. `None` ends

@@ -13,6 +13,8 @@ pub struct OutboxEntry {
     pub attempts: u32,
     /// An attempt was begun and may have reached the world: ask before writing again.
     pub begun: bool,
+    /// A later decision took it back while it was begun: when the attempt wrote nothing, it goes.
+    pub superseded: bool,
     /// Not to be tried before this instant.
     pub not_before: Instant,
     /// Why it is not tried any more until a person says so.
@@ -50,6 +52,8 @@ pub(crate) struct Delivery {
     pub(crate) attempts: u32,
     #[serde(default)]
     pub(crate) begun: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) superseded: bool,
     pub(crate) not_before: Instant,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parked: Option<String>,
@@ -60,8 +64,8 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Joins the state with its effect.
     pub(crate) fn entry(self, effect: Effect) -> OutboxEntry {
-        let Delivery { lane: _, seq: _, attempts, begun, not_before, parked, note } = self;
-        OutboxEntry { effect, attempts, begun, not_before, parked, note }
+        let Delivery { lane: _, seq: _, attempts, begun, superseded, not_before, parked, note } = self;
+        OutboxEntry { effect, attempts, begun, superseded, not_before, parked, note }
     }
 }
 

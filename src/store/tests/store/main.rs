@@ -1,4 +1,7 @@
 //! What the store promises, on real files.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod damage;
 mod once;
 mod samples;

@@ -89,6 +89,25 @@ fn a_superseded_effect_leaves_unless_it_was_begun() {
 }
 
 #[test]
+fn a_superseded_effect_that_was_begun_goes_once_its_attempt_wrote_nothing() {
+    let (_directory, store) = new_store();
+    let begun = effect("1", "1d");
+    let mut batch = Batch::new();
+    batch.put_effect(&begun, at(0)).begin_effect(&begun.id).remove_effect(&begun.id);
+    store.commit(batch).unwrap();
+    assert!(store.outbox_get(&begun.id).unwrap().unwrap().superseded);
+    let mut batch = Batch::new();
+    batch.defer_effect(&begun.id, at(30), "no answer");
+    store.commit(batch).unwrap();
+    assert!(store.outbox_get(&begun.id).unwrap().is_some());
+    let mut batch = Batch::new();
+    batch.release_effect(&begun.id, at(40), "it did not arrive");
+    store.commit(batch).unwrap();
+    assert_eq!(store.outbox_get(&begun.id).unwrap(), None);
+    assert_eq!(store.next_ready(&crm()).unwrap(), None);
+}
+
+#[test]
 fn a_delivery_is_tried_in_its_time_and_its_state_is_kept() {
     let (_directory, store) = new_store();
     let ids = ["a", "b", "c"].map(|step| effect("1", step));

@@ -26,6 +26,11 @@ pub fn options(directory: &TempDir) -> Options {
     Options::new(directory.path().join("store"))
 }
 
+/// A store with a small cache, for processes that run beside each other.
+pub fn small(path: impl AsRef<Path>) -> Options {
+    Options { cache_bytes: 8 << 20, ..Options::new(path.as_ref()) }
+}
+
 pub fn open(directory: &TempDir) -> Store {
     Store::open(&options(directory)).unwrap()
 }

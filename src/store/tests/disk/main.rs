@@ -1,0 +1,29 @@
+//! What a disk can do to the store: lose what was not synced, or run full.
+//!
+//! A child process (this program again) writes and acknowledges over a pipe, on a disk that `shim.c` makes. Therefore
+//! it has a main function of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod disk;
+mod no_room;
+mod power_loss;
+#[path = "../store/samples.rs"]
+mod samples;
+mod writer;
+
+fn main() {
+    if let Some(work) = writer::Work::from_arguments() {
+        return work.run();
+    }
+    let shim = disk::Shim::compile();
+    let tests: [(&str, fn(&disk::Shim)); 3] = [
+        ("what_was_acknowledged_survives_a_loss_of_power", power_loss::what_was_acknowledged_survives),
+        ("without_the_sync_the_same_disk_loses_it", power_loss::without_the_sync_it_is_lost),
+        ("a_full_disk_is_an_error_and_loses_nothing", no_room::a_full_disk_loses_nothing),
+    ];
+    for (name, test) in tests {
+        test(&shim);
+        println!("test {name} ... ok");
+    }
+}
