@@ -9,4 +9,5 @@ pub mod rules;
 mod suggest;
 pub mod template;
 
+pub use decide::{Decision, decide};
 pub use rules::{Calendars, Rule, Rules, Ruleset};

@@ -89,6 +89,7 @@ fn conditions_say_what_their_words_say() {
         ("name.contains(\"x\")", false),
         ("size(name) == 13", true),
         ("-amount < 0 && - 5 < -4.5", true),
+        ("-0.5 < 0 && -(0.5) == -0.5 && 1 - 0.5 == 0.5", true),
         ("amount + 1 - 2 * 3 / 4 == 50000.10 - 0.5", true),
         ("amount * 0.1 == 5000.01", true),
         ("0.1 + 0.2 == 0.3", true),

@@ -85,6 +85,7 @@ mod tests {
         check("60m", "1h", true);
         check("59m", "1h", false);
         check("36h", "1d", false);
+        check("49h", "1d", false);
         check("50h", "1d", true);
         check("3d", "24h", true);
         check("2d", "24h", false);

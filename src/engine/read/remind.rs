@@ -1,5 +1,7 @@
 //! Reading of `[[rule.NAME.remind]]`: the reminders of one rule.
 
+use std::ops::Range;
+
 use dealclock_model::StepName;
 use dealclock_model::effect::Channel;
 use dealclock_model::fault::Fault;
@@ -45,7 +47,7 @@ fn read_one(
     section: &Section<'_>,
     ground: &Ground<'_>,
     faults: &mut Vec<Fault>,
-) -> Option<(Remind, Placed<Span>, std::ops::Range<usize>)> {
+) -> Option<(Remind, Placed<Span>, Range<usize>)> {
     section.allow(&KEYS, faults);
     section.require("at", "at = \"1d\"", faults);
     let at = section.duration("at", "at = \"1d\"", faults);

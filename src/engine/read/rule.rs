@@ -1,14 +1,17 @@
 //! Reading of `[rule.NAME]`: one deadline rule.
 
+use std::ops::Range;
+
+use chrono::NaiveTime;
 use dealclock_model::fault::Fault;
 use dealclock_model::time::{Span, Unit};
-use dealclock_model::{ConnectionId, Object, RuleKey};
+use dealclock_model::{ConnectionId, FieldName, Object, RuleKey};
 
 use super::checked::Ground;
 use super::section::{Placed, Section};
 use super::{Kept, Reading, fingerprint, refused, remind};
 use crate::condition::{Condition, Layout};
-use crate::rules::{Absence, Backlog, Missed, Reopen, Rule};
+use crate::rules::{Absence, Backlog, Missed, Remind, Reopen, Rule};
 use crate::suggest;
 
 const KEYS: [&str; 20] = [
@@ -33,6 +36,13 @@ const KEYS: [&str; 20] = [
     "violation",
     "extension",
 ];
+/// The keys that must be there, with examples.
+const REQUIRED: [(&str, &str); 4] = [
+    ("object", "object = \"opportunity\""),
+    ("when", "when = 'amount >= 50000 && stage == \"Open\"'"),
+    ("until", "until = \"proposal_sent_at != null\""),
+    ("deadline", "deadline = \"5d\""),
+];
 const REOPEN: [(&str, Reopen); 2] = [("restart", Reopen::Restart), ("resume", Reopen::Resume)];
 const BACKLOG: [(&str, Backlog); 3] =
     [("from_now", Backlog::FromNow), ("as_if", Backlog::AsIf), ("ignore", Backlog::Ignore)];
@@ -42,64 +52,106 @@ const ABSENCE: [(&str, Absence); 3] =
 
 /// Reads one rule; `None` when it has a fault. A disabled rule is checked like any other.
 pub(super) fn read(key: &str, section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Kept> {
-    // The parts are taken apart so that each can be lent out on its own.
-    let Reading { catalogs, faults, calendars, layout, .. } = reading;
-    let before = faults.len();
-    section.allow(&KEYS, faults);
-    refused::refuse_extension(section, faults);
-    refused::read_violation(section, faults);
-    refused::read_mode(section, faults);
-    let enabled = section.flag("enabled", faults).unwrap_or(true);
-    let mut unused = Layout::default();
-    let layout = if enabled { layout } else { &mut unused };
-
-    let connections = read_connections(section, catalogs.keys(), faults);
-    let object = read_object(section, faults);
-    let ground = Ground::new(object.unwrap_or(Object::Opportunity), connections.as_deref(), catalogs);
-    let conditions = read_conditions(section, &ground, layout, faults);
-    let start = ground.time_field(section, "start", faults);
-    let calendar = read_calendar(section, calendars.names(), faults);
-    let deadline = read_deadline(section, faults);
-    let deadline_time = section.time("deadline_time", faults);
-    let reopen_window = section.duration("reopen_window", "reopen_window = \"1d\"", faults);
-    let reminders = remind::read(section, deadline.as_ref().map(|deadline| deadline.value), &ground, faults);
-    let settings = Settings::read(section, faults);
-
-    if !section.has("calendar") {
-        let spans = deadline.iter().chain(&reopen_window).chain(reminders.iter().map(|(_, at)| at));
-        require_calendar(section, spans, calendars.names(), faults);
-    }
-    if let (Some(deadline), Some(time)) = (&deadline, &deadline_time) {
-        check_deadline_time(section, deadline.value, time.span.clone(), faults);
-    }
-    let title = section.text("title", "title = \"Proposal within 5 days\"", faults).map_or(key, |title| title.value);
-    if faults.len() > before {
+    let before = reading.faults.len();
+    section.allow(&KEYS, &mut reading.faults);
+    refused::refuse_extension(section, &mut reading.faults);
+    refused::read_violation(section, &mut reading.faults);
+    refused::read_mode(section, &mut reading.faults);
+    let enabled = section.flag("enabled", &mut reading.faults).unwrap_or(true);
+    let parts = Parts::read(section, enabled, reading);
+    parts.check(section, reading);
+    if reading.faults.len() > before {
         return None;
     }
-    let (when, until, silenced_while) = conditions?;
-    let mut rule = Rule {
-        key: RuleKey::from(key),
-        title: title.to_owned(),
-        object: object?,
-        connections,
-        when,
-        start,
-        until,
-        deadline: deadline?.value,
-        deadline_time: deadline_time.map(|time| time.value),
-        calendar: calendar.map(|calendar| calendar.value.to_owned()),
-        silenced_while,
-        remind: reminders.into_iter().map(|(remind, _)| remind).collect(),
-        reopen: settings.reopen,
-        reopen_window: reopen_window.map_or(Span::days(1), |window| window.value),
-        backlog: settings.backlog,
-        missed: settings.missed,
-        absence: settings.absence,
-        version: 0,
-    };
-    let calendar = rule.calendar.as_ref().and_then(|name| calendars.by_name.get(name));
+    let mut rule = parts.into_rule(key)?;
+    let calendar = rule.calendar.as_ref().and_then(|name| reading.calendars.by_name.get(name));
     rule.version = fingerprint::of(&rule, calendar.and_then(|(_, calendar)| calendar.as_ref()));
     Some(if enabled { Kept::Enabled(Box::new(rule)) } else { Kept::Disabled })
+}
+
+/// What the keys of a rule say, each for itself; `None` where a key is absent or has a fault.
+struct Parts<'a> {
+    title: Option<Placed<&'a str>>,
+    object: Option<Object>,
+    connections: Option<Vec<ConnectionId>>,
+    when: Option<Condition>,
+    until: Option<Condition>,
+    silenced_while: Option<Condition>,
+    start: Option<FieldName>,
+    deadline: Option<Placed<Span>>,
+    deadline_time: Option<Placed<NaiveTime>>,
+    calendar: Option<Placed<&'a str>>,
+    reopen_window: Option<Placed<Span>>,
+    remind: Vec<(Remind, Placed<Span>)>,
+    settings: Settings,
+}
+
+impl<'a> Parts<'a> {
+    fn read(section: &Section<'a>, enabled: bool, reading: &mut Reading<'_>) -> Parts<'a> {
+        // Taken apart so that each can be lent out on its own.
+        let Reading { catalogs, faults, calendars, layout, .. } = reading;
+        let mut unused = Layout::default();
+        let layout = if enabled { layout } else { &mut unused };
+
+        for (key, example) in REQUIRED {
+            section.require(key, example, faults);
+        }
+        let connections = read_connections(section, catalogs.keys(), faults);
+        let object = section.choice("object", &Object::ALL.map(|object| (object.as_str(), object)), faults);
+        let ground = Ground::new(object.unwrap_or(Object::Opportunity), connections.as_deref(), catalogs);
+        let deadline = read_deadline(section, faults);
+        Parts {
+            title: section.text("title", "title = \"Proposal within 5 days\"", faults),
+            when: ground.condition(section, "when", layout, faults),
+            until: ground.condition(section, "until", layout, faults),
+            silenced_while: ground.condition(section, "silenced_while", layout, faults),
+            start: ground.time_field(section, "start", faults),
+            deadline_time: section.time("deadline_time", faults),
+            calendar: read_calendar(section, calendars.names(), faults),
+            reopen_window: section.duration("reopen_window", "reopen_window = \"1d\"", faults),
+            remind: remind::read(section, deadline.as_ref().map(|deadline| deadline.value), &ground, faults),
+            settings: Settings::read(section, faults),
+            object,
+            connections,
+            deadline,
+        }
+    }
+
+    /// Checks what the keys say together.
+    fn check(&self, section: &Section<'_>, reading: &mut Reading<'_>) {
+        let Reading { faults, calendars, .. } = reading;
+        if !section.has("calendar") {
+            let spans = self.deadline.iter().chain(&self.reopen_window).chain(self.remind.iter().map(|(_, at)| at));
+            require_calendar(section, spans, calendars.names(), faults);
+        }
+        if let (Some(deadline), Some(time)) = (&self.deadline, &self.deadline_time) {
+            check_deadline_time(section, deadline.value, time.span.clone(), faults);
+        }
+    }
+
+    /// The rule, without its fingerprint.
+    fn into_rule(self, key: &str) -> Option<Rule> {
+        Some(Rule {
+            key: RuleKey::from(key),
+            title: self.title.map_or(key, |title| title.value).to_owned(),
+            object: self.object?,
+            connections: self.connections,
+            when: self.when?,
+            start: self.start,
+            until: self.until?,
+            deadline: self.deadline?.value,
+            deadline_time: self.deadline_time.map(|time| time.value),
+            calendar: self.calendar.map(|calendar| calendar.value.to_owned()),
+            silenced_while: self.silenced_while,
+            remind: self.remind.into_iter().map(|(remind, _)| remind).collect(),
+            reopen: self.settings.reopen,
+            reopen_window: self.reopen_window.map_or(Span::days(1), |window| window.value),
+            backlog: self.settings.backlog,
+            missed: self.settings.missed,
+            absence: self.settings.absence,
+            version: 0,
+        })
+    }
 }
 
 /// The keys that choose among a few words.
@@ -121,28 +173,7 @@ impl Settings {
     }
 }
 
-fn read_object(section: &Section<'_>, faults: &mut Vec<Fault>) -> Option<Object> {
-    section.require("object", "object = \"opportunity\"", faults);
-    section.choice("object", &Object::ALL.map(|object| (object.as_str(), object)), faults)
-}
-
-/// `when`, `until` and `silenced_while`.
-fn read_conditions(
-    section: &Section<'_>,
-    ground: &Ground<'_>,
-    layout: &mut Layout,
-    faults: &mut Vec<Fault>,
-) -> Option<(Condition, Condition, Option<Condition>)> {
-    section.require("when", "when = 'amount >= 50000 && stage == \"Open\"'", faults);
-    section.require("until", "until = \"proposal_sent_at != null\"", faults);
-    let when = ground.condition(section, "when", layout, faults);
-    let until = ground.condition(section, "until", layout, faults);
-    let silenced_while = ground.condition(section, "silenced_while", layout, faults);
-    Some((when?, until?, silenced_while))
-}
-
 fn read_deadline(section: &Section<'_>, faults: &mut Vec<Fault>) -> Option<Placed<Span>> {
-    section.require("deadline", "deadline = \"5d\"", faults);
     let deadline = section.duration("deadline", "deadline = \"5d\"", faults)?;
     if deadline.value.count == 0 {
         let fault = section.fault(deadline.span, "a deadline that leaves no time");
@@ -153,7 +184,7 @@ fn read_deadline(section: &Section<'_>, faults: &mut Vec<Fault>) -> Option<Place
 }
 
 /// A time of day ends a last day; hours end when they end.
-fn check_deadline_time(section: &Section<'_>, deadline: Span, place: std::ops::Range<usize>, faults: &mut Vec<Fault>) {
+fn check_deadline_time(section: &Section<'_>, deadline: Span, place: Range<usize>, faults: &mut Vec<Fault>) {
     match deadline.unit {
         Unit::Days | Unit::BusinessDays => {}
         Unit::Hours | Unit::BusinessHours | Unit::Minutes => {
@@ -181,9 +212,9 @@ fn read_connections<'c>(
     Some(list.iter().map(|name| ConnectionId::from(name.value)).collect())
 }
 
-fn read_calendar<'a>(
+fn read_calendar<'a, 'c>(
     section: &Section<'a>,
-    known: impl Iterator<Item = &'a str> + Clone,
+    known: impl Iterator<Item = &'c str> + Clone,
     faults: &mut Vec<Fault>,
 ) -> Option<Placed<&'a str>> {
     let name = section.text("calendar", "calendar = \"office\"", faults)?;

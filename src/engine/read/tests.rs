@@ -199,7 +199,7 @@ fn the_fingerprint_changes_with_what_is_planned_and_with_nothing_else() {
 
 #[test]
 fn without_connections_rules_are_checked_against_the_well_known_fields() {
-    let source = Source::new("a.toml", format!("{GOOD}silenced_while = \"complex\""));
+    let source = Source::new("a.toml", format!("{GOOD}silenced_while = \"complex\"\nconnections = [\"acme\"]"));
     assert!(Ruleset::read(std::slice::from_ref(&source), &Catalogs::new(), &load).is_ok());
     let source = Source::new("a.toml", format!("{GOOD}silenced_while = \"unheard_of\""));
     assert!(Ruleset::read(&[source], &Catalogs::new(), &load).is_err());
@@ -438,6 +438,14 @@ proptest! {
         }
         read_mangled(&text.into_iter().collect::<String>())?;
     }
+}
+
+#[test]
+fn a_byte_order_mark_and_foreign_line_ends_shift_no_place() {
+    let text = format!("\u{feff}{}title = 5", GOOD.replace("amount", "amuont")).replace('\n', "\r\n");
+    let faults = read_all(&[("a.toml", &text)]).expect_err("faults");
+    let marked: Vec<_> = faults.iter().map(|fault| text.get(fault.span.clone())).collect();
+    assert_eq!(marked, [Some("amuont"), Some("5")]);
 }
 
 #[test]
