@@ -166,6 +166,9 @@ pub struct Clock {
     /// Whom a reminder of the episode reached, and when first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reached: BTreeMap<PersonId, Instant>,
+    /// Since when the clock is silent, while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silenced_at: Option<Instant>,
     /// Set while the rule does not apply any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,

@@ -1,0 +1,1 @@
+//! The laws of the engine, tried with random events.

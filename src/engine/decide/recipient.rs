@@ -1,0 +1,94 @@
+//! Who gets a step: the role's holder, or whoever stands in for them.
+
+use std::collections::BTreeSet;
+
+use dealclock_model::{People, Person, PersonId};
+
+use super::matter::Matter;
+use crate::rules::{Absence, Slot};
+use crate::time::local_date;
+
+/// Who gets a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Recipient {
+    /// The person.
+    pub(super) person: PersonId,
+    /// Why it is not the one whom the slot names, when it is not.
+    pub(super) instead: Option<&'static str>,
+}
+
+impl Matter<'_> {
+    /// The person whom a slot means now; `None` when nobody can receive anything.
+    pub(super) fn recipient(&self, slot: Slot) -> Option<Recipient> {
+        let people = self.desk.people;
+        let found = match (holder(people, self.record.owner.as_ref(), slot), slot) {
+            (Some(person), _) if is_active(people, &person) => Recipient { person, instead: None },
+            (Some(person), _) => stand_in(people, &person, "is inactive")?,
+            (None, Slot::Owner) => fallback(people, "the record has no owner")?,
+            (None, Slot::Manager | Slot::ManagersManager) => match self.record.owner {
+                Some(_) => fallback(people, "there is no manager")?,
+                None => fallback(people, "the record has no owner")?,
+            },
+        };
+        Some(match self.rule.absence {
+            Absence::Delegate => self.deputise(found),
+            Absence::Ignore | Absence::Extend => found,
+        })
+    }
+
+    /// The deputy of somebody who is away today, when there is one.
+    fn deputise(&self, found: Recipient) -> Recipient {
+        let people = self.desk.people;
+        let today = local_date(self.desk.now, people.zone_of(Some(&found.person)));
+        let away = people.get(&found.person).filter(|person| person.absences.iter().any(|days| days.contains(today)));
+        match away.and_then(|person| person.deputy.as_ref()).filter(|deputy| is_active(people, deputy)) {
+            Some(deputy) => Recipient { person: deputy.clone(), instead: Some("is away, and this is the deputy") },
+            None => found,
+        }
+    }
+}
+
+/// Whether a person can receive anything. Somebody who is not in the directory yet is new, not gone.
+pub(super) fn is_active(people: &People, person: &PersonId) -> bool {
+    people.get(person).is_none_or(|person| person.active)
+}
+
+fn manager(people: &People, person: &PersonId) -> Option<PersonId> {
+    people.get(person).and_then(|person| person.manager.clone())
+}
+
+fn holder(people: &People, owner: Option<&PersonId>, slot: Slot) -> Option<PersonId> {
+    let owner = owner?;
+    match slot {
+        Slot::Owner => Some(owner.clone()),
+        Slot::Manager => manager(people, owner),
+        Slot::ManagersManager => manager(people, owner).and_then(|boss| manager(people, &boss)),
+    }
+}
+
+/// The first active person up the chain of managers, else the fallback; a circle in the chain ends at the fallback.
+fn stand_in(people: &People, person: &PersonId, why: &'static str) -> Option<Recipient> {
+    let mut passed = BTreeSet::from([person.clone()]);
+    let mut next = manager(people, person);
+    while let Some(boss) = next {
+        if is_active(people, &boss) {
+            return Some(Recipient { person: boss, instead: Some(why) });
+        }
+        next = manager(people, &boss).filter(|next| !passed.contains(next));
+        passed.insert(boss);
+    }
+    fallback(people, why)
+}
+
+fn fallback(people: &People, why: &'static str) -> Option<Recipient> {
+    let person = people.profile.fallback.clone().filter(|person| is_active(people, person))?;
+    Some(Recipient { person, instead: Some(why) })
+}
+
+/// A person's name for the journal, or the id where the directory has no name.
+pub(super) fn name<'a>(people: &'a People, person: &'a PersonId) -> &'a str {
+    match people.get(person) {
+        Some(Person { name, .. }) if !name.is_empty() => name,
+        Some(_) | None => person.as_str(),
+    }
+}

@@ -1,0 +1,349 @@
+//! Events of a record's case.
+
+use chrono::Duration;
+use dealclock_model::case::{Clock, ClockState, EndedBy, Gone, RecordCase, StepFate};
+use dealclock_model::event::{Origin, Release};
+use dealclock_model::record::FieldHistory;
+use dealclock_model::{
+    Case, CaseId, Change, ChangeState, EffectId, Entry, Event, Instant, PersonId, Record, RecordId, RecordRef, RuleKey,
+    What,
+};
+
+use super::judge::{Late, Occasion, judge};
+use super::matter::Matter;
+use super::replay::replay;
+use super::settle::{origin, settle};
+use super::{Decision, Desk, Draft, absorb, clock, tasks};
+use crate::rules::{Absence, Rule};
+use crate::time::local::later;
+
+/// Decides what follows from an event of a record.
+pub(super) fn decide(desk: Desk<'_>, id: &RecordRef, case: &RecordCase, event: &Event) -> Decision {
+    let mut sitting = Sitting { desk, id, case: case.clone(), out: Draft::default(), patience: Duration::seconds(1) };
+    sitting.follow_rules();
+    match event {
+        Event::Changed { change, history, origin, as_of } => sitting.change(change, history, *origin, *as_of),
+        Event::Due { as_of, waited } => sitting.come_due(*as_of, *waited),
+        Event::Settled { effect, outcome } => {
+            settle(id, &mut sitting.case, *effect, outcome, desk.now, &mut sitting.out);
+        }
+        Event::RulesChanged => sitting.judge_anew(),
+        Event::PersonChanged => sitting.follow_persons(),
+        Event::Recovered { keys } => sitting.recover(keys),
+        Event::Admitted { effect } => {
+            sitting.on_asking(*effect, |m, clock, out| m.admitted(clock, *effect, out));
+        }
+        Event::Overflowed { effect, into } => {
+            sitting.on_asking(*effect, |m, clock, out| m.overflowed(clock, *effect, *into, out));
+        }
+        Event::Listed { effects, to } => sitting.reach(effects, to),
+        Event::Absorbed { loser, sent } => {
+            absorb::absorb(id, &mut sitting.case, loser, sent, desk.now, &mut sitting.out);
+        }
+        Event::Hold { rule, until } => sitting.hold(rule, *until),
+        Event::Release { rule, how } => sitting.release(rule, *how),
+        Event::Entered { .. } | Event::Ask { .. } | Event::Answered { .. } => {}
+    }
+    sitting.conclude()
+}
+
+/// One record's case under decision.
+struct Sitting<'a> {
+    desk: Desk<'a>,
+    id: &'a RecordRef,
+    case: RecordCase,
+    out: Draft,
+    /// How soon to be woken again for what is overdue.
+    patience: Duration,
+}
+
+impl<'a> Sitting<'a> {
+    fn rule(&self, key: &RuleKey) -> Option<&'a Rule> {
+        let rule = self.desk.rules.by_key.get(key)?;
+        (rule.object == self.id.object && rule.is_on(&self.id.connection)).then_some(rule)
+    }
+
+    /// Does something with every clock whose rule and record are known.
+    fn each_clock(&mut self, mut action: impl FnMut(&Matter<'_>, &mut Clock, &mut Draft)) {
+        let Some(record) = self.case.record.take() else { return };
+        let mut clocks = std::mem::take(&mut self.case.clocks);
+        for (key, clock) in &mut clocks {
+            if let Some(rule) = self.rule(key) {
+                let matter = Matter { desk: self.desk, id: self.id, rule, record: &record };
+                action(&matter, clock, &mut self.out);
+            }
+        }
+        self.case.clocks = clocks;
+        self.case.record = Some(record);
+    }
+
+    /// Carries clocks over to the rules as they are now: a removed rule's are void, an edited one's are planned anew.
+    fn follow_rules(&mut self) {
+        let (id, now) = (self.id, self.desk.now);
+        let gone: Vec<RuleKey> = self.case.seen.iter().filter(|key| self.rule(key).is_none()).cloned().collect();
+        for key in gone {
+            self.case.seen.remove(&key);
+            let Some(clock) = self.case.clocks.get_mut(&key) else { continue };
+            if clock.ended.is_none() {
+                let entry = |clock: &Clock, what, why| plain_entry(now, &key, clock.episode, what, why);
+                clock::void(clock, now, EndedBy::Rule, entry, &mut self.out);
+            }
+        }
+        let stale = self
+            .case
+            .clocks
+            .iter()
+            .any(|(key, clock)| self.rule(key).is_some_and(|rule| rule.version != clock.rule_version));
+        if stale && id.object == self.id.object {
+            self.each_clock(|m, clock, out| {
+                if m.rule.version != clock.rule_version {
+                    m.replan(clock, "the rule was edited", out);
+                }
+            });
+        }
+    }
+
+    /// The CRM shows the record in a state.
+    fn change(&mut self, change: &Change, history: &[FieldHistory], origin: Origin, as_of: Instant) {
+        if !self.is_news(change, origin, as_of) {
+            if self.case.stamp != Some(change.stamp) {
+                self.out.journal.push(record_entry(
+                    self.desk.now,
+                    What::Stale,
+                    "an older state arrived later; ignored",
+                ));
+            }
+            self.case.as_of = self.case.as_of.max(Some(as_of));
+            return;
+        }
+        match &change.state {
+            ChangeState::Present(record) => self.appear(record, history, origin, change.stamp),
+            ChangeState::Deleted => self.disappear(Gone::Deleted, change.stamp),
+            ChangeState::Merged { into } => self.disappear(Gone::Merged(into.clone()), change.stamp),
+        }
+        self.case.stamp = self.case.stamp.max(Some(change.stamp));
+        self.case.as_of = self.case.as_of.max(Some(as_of));
+    }
+
+    /// State is monotone in the CRM's stamp, but for a record that comes back from the recycle bin with its old stamp: that
+    /// is believed where it was read directly, and later than its absence.
+    fn is_news(&self, change: &Change, origin: Origin, as_of: Instant) -> bool {
+        let newer = self.case.stamp.is_none_or(|known| known <= change.stamp);
+        let back = self.case.gone.is_some() && matches!(change.state, ChangeState::Present(_));
+        let direct = match origin {
+            Origin::FirstRead | Origin::Reread | Origin::Reconcile => true,
+            Origin::Poll => false,
+        };
+        newer || (back && direct && self.case.as_of.is_none_or(|known| known < as_of))
+    }
+
+    fn appear(&mut self, record: &Record, history: &[FieldHistory], origin: Origin, stamp: Instant) {
+        let known = self.case.record.is_some();
+        let restored = self.case.gone.take().is_some();
+        let first = origin == Origin::FirstRead;
+        let states = if first && !known {
+            vec![(stamp, record.clone())]
+        } else {
+            replay(self.case.record.as_ref(), record, history, self.case.stamp.filter(|_| known), stamp)
+        };
+        for (at, state) in states {
+            let how = Occasion {
+                backlog: if first || known { Late::Unseen } else { Late::None },
+                restored,
+                quiet: first,
+                ..Occasion::default()
+            };
+            self.arrive(at, state, how);
+        }
+    }
+
+    /// The record is in a state since a moment of the CRM's time.
+    fn arrive(&mut self, at: Instant, record: Record, how: Occasion<'_>) {
+        let before = self.case.record.take();
+        let layout = &self.desk.rules.layout;
+        let person = |record: &'_ Record| record.owner.clone().and_then(|owner| self.desk.people.get(&owner));
+        let row = layout.row(&record, person(&record));
+        let row_before = before.as_ref().map(|before| layout.row(before, person(before)));
+        let how = Occasion {
+            owner_before: before.as_ref().unwrap_or(&record).owner.as_ref(),
+            row_before: row_before.as_ref(),
+            ..how
+        };
+        for rule in self.desk.rules.about(self.id.object, &self.id.connection) {
+            let matter = Matter { desk: self.desk, id: self.id, rule, record: &record };
+            judge(&matter, &row, &mut self.case, at, how, &mut self.out);
+        }
+        let parked = before.as_ref().and_then(|before| before.parked.as_ref());
+        if let Some(why) = record.parked.as_ref().filter(|why| Some(*why) != parked) {
+            self.out.journal.push(record_entry(self.desk.now, What::Parked, why));
+        }
+        let handed_over = before.is_some_and(|before| before.owner != record.owner);
+        self.case.record = Some(record);
+        if handed_over {
+            self.each_clock(|m, clock, out| m.hand_over(clock, true, out));
+        }
+    }
+
+    fn disappear(&mut self, gone: Gone, at: Instant) {
+        if self.case.gone.as_ref() == Some(&gone) {
+            return;
+        }
+        let by = match &gone {
+            Gone::Deleted => EndedBy::Deleted,
+            Gone::Merged(_) => EndedBy::Merged,
+        };
+        self.each_clock(|m, clock, out| {
+            if clock.ended.is_some() {
+                return;
+            }
+            if clock.state == ClockState::Running && clock.held.is_none() && clock.deadline <= at {
+                m.violate(clock, m.record.owner.as_ref(), out);
+            }
+            if clock.state == ClockState::Violated && at < clock.deadline {
+                m.withdraw(clock, at, out);
+            }
+            m.end(clock, at, by, out);
+        });
+        if let Gone::Merged(into) = &gone {
+            self.tell_survivor(into);
+        }
+        self.case.gone = Some(gone);
+    }
+
+    fn tell_survivor(&mut self, into: &RecordId) {
+        let sent = absorb::sent(&self.case);
+        if !sent.is_empty() {
+            let survivor = CaseId::Record(RecordRef { id: into.clone(), ..self.id.clone() });
+            self.out.posts.push((survivor, Event::Absorbed { loser: self.id.id.clone(), sent }));
+        }
+    }
+
+    fn come_due(&mut self, as_of: Instant, waited: bool) {
+        self.case.as_of = self.case.as_of.max(Some(as_of));
+        let as_of = self.case.as_of.unwrap_or(as_of);
+        self.patience = Duration::seconds(if waited { 60 } else { 5 });
+        if self.case.gone.is_none() {
+            self.each_clock(|m, clock, out| m.come_due(clock, as_of, waited, out));
+        }
+    }
+
+    /// Rules, calendars or the profile changed: every rule looks at the record as we know it.
+    fn judge_anew(&mut self) {
+        if self.case.gone.is_some() {
+            return;
+        }
+        // The record is known to be so as of its last reading; now is no fact about it.
+        let at = self.case.as_of.or(self.case.stamp).unwrap_or(self.desk.now);
+        if let Some(record) = self.case.record.clone() {
+            self.arrive(at, record, Occasion { backlog: Late::All, ..Occasion::default() });
+        }
+    }
+
+    /// People changed: tasks leave the inactive, and absences may move deadlines.
+    fn follow_persons(&mut self) {
+        self.each_clock(|m, clock, out| {
+            m.hand_over(clock, false, out);
+            let extends = m.rule.absence == Absence::Extend && clock.state.is_live();
+            if extends && m.deadline(clock.zero, clock.zone) != clock.deadline {
+                m.replan(clock, "the owner's absences changed", out);
+            }
+        });
+    }
+
+    fn recover(&mut self, keys: &[(EffectId, String)]) {
+        self.case.recovered.extend(keys.iter().cloned());
+        let Some(record) = self.case.record.take() else { return };
+        for rule in self.desk.rules.about(self.id.object, &self.id.connection) {
+            let matter = Matter { desk: self.desk, id: self.id, rule, record: &record };
+            absorb::recover(&matter, &mut self.case, &mut self.out);
+        }
+        self.case.record = Some(record);
+    }
+
+    /// Does something with the clock that asked for room for an effect.
+    fn on_asking(&mut self, effect: EffectId, mut action: impl FnMut(&Matter<'_>, &mut Clock, &mut Draft)) {
+        self.each_clock(|m, clock, out| {
+            if clock.asked.contains_key(&effect) {
+                action(m, clock, out);
+            }
+        });
+    }
+
+    /// An overflow task that lists reminders of ours stands in the CRM: they reached the person.
+    fn reach(&mut self, effects: &[EffectId], to: &PersonId) {
+        let now = self.desk.now;
+        self.each_clock(|m, clock, _| {
+            let part =
+                EffectId::clock_part(&m.id.connection, &m.rule.key, dealclock_model::effect::Subject::Record(m.id));
+            if effects.iter().any(|effect| effect.is_of(part) && effect.episode() == clock.episode) {
+                clock.reached.entry(to.clone()).or_insert(now);
+            }
+        });
+    }
+
+    /// Holds a clock before its first effect; one that has sent something runs on.
+    fn hold(&mut self, rule: &RuleKey, until: Instant) {
+        let Some(clock) = self.case.clocks.get_mut(rule) else { return };
+        let sent = clock.steps.iter().any(|state| state.fate.is_sent());
+        if !clock.state.is_live() || sent || clock.held.is_some() {
+            return;
+        }
+        clock.asked.clear();
+        clock.steps.retain(|state| state.fate != StepFate::Asked);
+        clock.held = Some(until);
+        let why = "many records entered the rule at once; it waits for an answer before its first reminder";
+        self.out.journal.push(plain_entry(self.desk.now, rule, clock.episode, What::Held, why.to_owned()));
+    }
+
+    fn release(&mut self, rule: &RuleKey, how: Release) {
+        let (now, key) = (self.desk.now, rule);
+        self.each_clock(|m, clock, out| {
+            if m.rule.key != *key || clock.held.is_none() {
+                return;
+            }
+            match how {
+                Release::Start => {
+                    clock.held = None;
+                    out.journal.push(m.entry(clock, What::Released, "it runs from its own start"));
+                }
+                Release::From(zero) => m.release_from(clock, zero, "the storm is spread over working days", out),
+                Release::Ignore => {
+                    clock.held = None;
+                    clock.ignored = true;
+                    clock.state = ClockState::Void;
+                    let entry = plain_entry(now, key, clock.episode, What::Void, "the storm is ignored".to_owned());
+                    out.journal.push(entry);
+                }
+            }
+        });
+    }
+
+    /// Decides the updates of tasks and the next wake-up.
+    fn conclude(mut self) -> Decision {
+        let now = self.desk.now;
+        for (rule, clock) in &mut self.case.clocks {
+            for (creation, task) in &mut clock.tasks {
+                self.out.effects.extend(tasks::reconcile(&origin(self.id, rule, now), *creation, task));
+            }
+            clock.tasks.retain(|_, task| task.open || task.pending.is_some());
+        }
+        let mut wake_at: Option<Instant> = None;
+        if self.case.gone.is_none() {
+            self.each_clock(|m, clock, _| {
+                let next = m.next_at(clock);
+                wake_at = [wake_at, next].into_iter().flatten().min();
+            });
+        }
+        let again = later(now, self.patience);
+        let wake_at = wake_at.map(|at| if at > now { at } else { again });
+        self.out.conclude(Case::Record(Box::new(self.case)), wake_at, now)
+    }
+}
+
+fn plain_entry(at: Instant, rule: &RuleKey, episode: u32, what: What, why: String) -> Entry {
+    Entry { at, rule: Some(rule.clone()), episode, step: None, effect: None, what, why }
+}
+
+fn record_entry(at: Instant, what: What, why: &str) -> Entry {
+    Entry { at, rule: None, episode: 0, step: None, effect: None, what, why: why.to_owned() }
+}

@@ -1,0 +1,14 @@
+//! The arithmetic of local days, working time and allowed hours; pure, and total for every date a CRM may hold.
+
+pub mod allowed;
+pub mod local;
+pub mod reckon;
+pub mod workdays;
+
+pub use allowed::Allowed;
+pub use local::{clamp, first_instant_of, local_date, resolve};
+pub use reckon::Reckoning;
+pub use workdays::Workdays;
+
+#[cfg(test)]
+mod tests;
