@@ -141,18 +141,19 @@ impl<'a> Sitting<'a> {
         let known = self.case.record.is_some();
         let restored = self.case.gone.take().is_some();
         let first = origin == Origin::FirstRead;
-        let states = if first && !known {
+        // What a first read finds was so before we came; its past matters only where somebody asked for it.
+        let states = if first && !known && history.is_empty() {
             vec![(stamp, record.clone())]
         } else {
             replay(self.case.record.as_ref(), record, history, self.case.stamp.filter(|_| known), stamp)
         };
+        let backlog = match (first, known) {
+            (true, false) => Late::All,
+            (true, true) | (false, true) => Late::Unseen,
+            (false, false) => Late::None,
+        };
         for (at, state) in states {
-            let how = Occasion {
-                backlog: if first || known { Late::Unseen } else { Late::None },
-                restored,
-                quiet: first,
-                ..Occasion::default()
-            };
+            let how = Occasion { backlog, restored, quiet: first, ..Occasion::default() };
             self.arrive(at, state, how);
         }
     }
