@@ -111,7 +111,7 @@ impl Matter<'_> {
                 continue;
             };
             let why =
-                format!("the open task goes from {} to {}", recipient::name(people, &holder), name(people, &next));
+                format!("the open task goes from {} to {}", name(people, &holder), name(people, &next));
             task.want.owner = Some(next);
             entries.push((task.sending.step.clone(), why));
         }
