@@ -92,7 +92,7 @@ fn join(left: Range<usize>, right: Range<usize>) -> Range<usize> {
 }
 
 /// Counts without looking at quotes, so that no disagreement with the parser about where a text ends hides anything.
-fn check_bounds(text: &str) -> Result<(), Flaw> {
+pub(super) fn check_bounds(text: &str) -> Result<(), Flaw> {
     let too_long = |what: String| {
         let help = "write several rules, or have the CRM calculate a field and use that";
         Err(Flaw::new(0..text.len(), what).help(help))

@@ -316,7 +316,7 @@ fn exact_test() -> impl Strategy<Value = String> {
             .prop_map(|(text, list)| format!("{text} in [{}]", list.join(", "))),
         (number, prop::collection::vec(-9i64..9, 1..4)).prop_map(|(number, list)| format!("{number} in {list:?}")),
     ];
-    leaf.prop_recursive(4, 24, 3, |inner| {
+    leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             (inner.clone(), prop_oneof![Just("&&"), Just("||"), Just("=="), Just("!=")], inner.clone())
                 .prop_map(|(left, sign, right)| format!("({left}) {sign} ({right})")),
@@ -324,6 +324,7 @@ fn exact_test() -> impl Strategy<Value = String> {
             (inner.clone(), inner.clone(), inner).prop_map(|(test, yes, no)| format!("({test}) ? ({yes}) : ({no})")),
         ]
     })
+    .prop_filter("within the bounds", |text| super::syntax::check_bounds(text).is_ok())
 }
 
 proptest! {
