@@ -324,7 +324,7 @@ fn exact_test() -> impl Strategy<Value = String> {
             (inner.clone(), inner.clone(), inner).prop_map(|(test, yes, no)| format!("({test}) ? ({yes}) : ({no})")),
         ]
     })
-    .prop_filter("within the bounds", |text| super::syntax::check_bounds(text).is_ok())
+    .prop_filter("within the bounds", |text| syntax::check_bounds(text).is_ok())
 }
 
 proptest! {
