@@ -354,19 +354,19 @@ fn a_daemon_that_does_exactly_what_was_owed_passes() {
     let rule = AuditedRule::running_example(&company);
     let tolerance = Tolerance::usual(company.start);
     let ledger = Ledger::read(&dump, &rule, &tolerance);
-    let planned: Vec<(String, usize, DateTime<Utc>, String, Option<DateTime<Utc>>)> = compare::expected(&ledger)
-        .iter()
-        .filter(|each| each.reminder.owed)
+    let expected = compare::expected(&ledger);
+    let owed = expected.iter().filter(|each| each.reminder.owed);
+    let planned: Vec<(String, usize, DateTime<Utc>, String)> = owed
         .map(|each| {
-            let due = each.reminder.due + Duration::seconds(30);
-            let owner = (*each.reminder.recipients.first().unwrap()).to_owned();
-            (each.deal.to_owned(), each.step, due, owner, each.episode.end.map(|end| end.at))
+            let owner = each.reminder.recipients.first().unwrap();
+            (each.deal.to_owned(), each.step, each.reminder.due + Duration::seconds(30), (*owner).to_owned())
         })
         .collect();
+    drop(expected);
     drop(ledger);
     let mut account = Account { dump: std::mem::take(&mut dump), rule, tolerance };
     account.dump.records.insert("tasks".to_owned(), Vec::new());
-    for (number, (deal, step, due, owner, _)) in planned.iter().enumerate() {
+    for (number, (deal, step, due, owner)) in planned.iter().enumerate() {
         let key = format!("{number:020x}-e1-r0-000000000000");
         account = account.task_for(owner, &due.to_rfc3339(), *step, &key);
         account.dump.associations.last_mut().unwrap().to.clone_from(deal);
