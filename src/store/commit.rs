@@ -40,8 +40,15 @@ fn apply(rows: &Rows, plan: &mut Plan<'_>, operation: Operation, committed: &mut
             plan.remove(key)
         }
         Operation::SetTimer { case, due } => set_timer(rows, plan, &case, due),
+        // Law 7: an id that waits or was settled is never taken again.
         Operation::PutEffect { id, lane, not_before, body } => {
-            if is_known(plan, &id)? {
+            if let Some(known) = delivery(plan, &id)? {
+                committed.known.push(id);
+                // Decided again after all: it is no longer to go when its attempt wrote nothing.
+                let revived = Delivery { superseded: false, ..known };
+                return put_delivery(plan, &id, &revived);
+            }
+            if plan.value(Key::new(Table::Settled).effect(&id).as_bytes())?.is_some() {
                 committed.known.push(id);
                 return Ok(());
             }
@@ -146,12 +153,6 @@ fn set_timer(rows: &Rows, plan: &mut Plan<'_>, case: &CaseId, due: Option<Instan
 
 fn timer_key(case: &CaseId, due: Instant) -> Key {
     Key::new(Table::Timer).text(case.connection().as_str()).instant(due).case(case)
-}
-
-/// Law 7: an id that waits or was settled is never taken again.
-fn is_known(plan: &Plan<'_>, id: &EffectId) -> Result<bool> {
-    let waits = plan.value(Key::new(Table::Delivery).effect(id).as_bytes())?.is_some();
-    Ok(waits || plan.value(Key::new(Table::Settled).effect(id).as_bytes())?.is_some())
 }
 
 fn delivery(plan: &Plan<'_>, id: &EffectId) -> Result<Option<Delivery>> {

@@ -35,6 +35,8 @@ impl Store {
             return Err(StoreError::NotEmpty { path: directory.clone() });
         }
         remove_half(&new, directory)?;
+        // The seal of an earlier store in this directory says nothing about the new one.
+        remove(fs::remove_file(directory.join("seal")), "remove an old seal", directory)?;
         let imported = match fill(directory, &new, options.cache_bytes, from) {
             Ok(imported) => imported,
             Err(error) => {
@@ -49,10 +51,15 @@ impl Store {
 }
 
 fn remove_half(new: &Path, directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(new) {
+    remove(fs::remove_dir_all(new), "remove an unfinished import", directory)
+}
+
+/// What is not there needs no removing.
+fn remove(result: io::Result<()>, action: &'static str, directory: &Path) -> Result<()> {
+    match result {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(io_error("remove an unfinished import", directory, source)),
+        Err(source) => Err(io_error(action, directory, source)),
     }
 }
 

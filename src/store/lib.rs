@@ -24,6 +24,7 @@ mod open;
 mod outbox;
 mod plan;
 mod read;
+mod seal;
 mod sled_engine;
 mod space;
 mod store;

@@ -6,6 +6,7 @@
 //! | `data` | the database |
 //! | `data.new` | a compaction that did not finish |
 //! | `data.old` | the database before the last compaction, until the next clean start |
+//! | `seal` | while the store is closed: checksums of the database's files |
 //! | `aside` | what was found broken and not needed; may be deleted |
 
 use std::fs::{self, File, TryLockError};
@@ -18,6 +19,7 @@ use crate::engine::Engine;
 use crate::key::{Key, Table};
 use crate::plan::{Numbers, Plan};
 use crate::read::Rows;
+use crate::seal::Seal;
 use crate::sled_engine::{SledEngine, io_error, sync_directory};
 use crate::space::{self, Compacted};
 use crate::{FORMAT, Result, StoreError};
@@ -48,6 +50,7 @@ pub(crate) struct Opened {
     pub(crate) directory: PathBuf,
     pub(crate) set_aside: usize,
     pub(crate) compacted: Option<Compacted>,
+    _seal: Seal,
     /// Closed last, so that nobody opens the files while they are still being closed.
     _lock: File,
 }
@@ -59,6 +62,7 @@ impl Opened {
         let lock = lock(directory)?;
         space::finish_interrupted(directory)?;
         let data = directory.join("data");
+        let seal = Seal::break_open(directory)?;
         let set_aside = set_aside_half_snapshots(directory, &data)?;
         let mut rows = open_rows(directory, &data, options.cache_bytes)?;
         let mut compacted = None;
@@ -72,7 +76,7 @@ impl Opened {
         let rows = Arc::new(rows);
         let flusher = Flusher::start(Arc::clone(&rows))
             .map_err(|source| io_error("start the thread that flushes", directory, source))?;
-        Ok(Opened { flusher, rows, directory: directory.clone(), set_aside, compacted, _lock: lock })
+        Ok(Opened { flusher, rows, directory: directory.clone(), set_aside, compacted, _seal: seal, _lock: lock })
     }
 }
 

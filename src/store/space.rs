@@ -17,6 +17,7 @@ use crate::key::{Key, Table};
 use crate::open::{lock, open_rows};
 use crate::plan::{Numbers, Plan};
 use crate::read::Rows;
+use crate::seal::Seal;
 use crate::sled_engine::{SledEngine, io_error, sync_directory};
 use crate::{Options, Result, Store, StoreError, USUAL_OPERATIONS};
 
@@ -51,6 +52,7 @@ impl Store {
         }
         let _lock = lock(directory)?;
         finish_interrupted(directory)?;
+        let _seal = Seal::break_open(directory)?;
         compact_closed(open_rows(directory, &data, options.cache_bytes)?, directory, options.cache_bytes)
     }
 }

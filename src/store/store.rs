@@ -1,6 +1,7 @@
 //! The store: what can be asked of it, and the one commit.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 
@@ -27,6 +28,12 @@ pub const FORMAT: u32 = 1;
 #[derive(Clone)]
 pub struct Store {
     opened: Arc<Opened>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.opened.directory).finish()
+    }
 }
 
 impl Store {
