@@ -2,17 +2,26 @@
 
 pub mod audit;
 pub mod company;
+mod control;
 pub mod dump;
 pub mod edit;
+mod faults;
 mod limits;
+mod misfortune;
 mod options;
 mod people_at_work;
 mod portal;
 mod refusal;
 mod routes;
 mod sandbox;
+mod seed;
+mod serve;
 mod snapshot;
+pub mod time;
 
+pub use control::Calls;
+pub use faults::{Fault, FaultRule, When};
 pub use options::{Limits, Options, Scope, Token};
 pub use people_at_work::EditRefused;
 pub use sandbox::{Dropped, Sandbox};
+pub use serve::{serve, serve_with};

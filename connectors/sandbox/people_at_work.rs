@@ -38,7 +38,7 @@ impl Sandbox {
 }
 
 impl Portal {
-    fn edit(&mut self, edit: &Edit) -> Result<(), Refusal> {
+    pub(crate) fn edit(&mut self, edit: &Edit) -> Result<(), Refusal> {
         match edit {
             Edit::AddPerson(person) => self.add_person(person)?,
             Edit::AddPipeline(pipeline) => self.add_pipeline(pipeline),

@@ -15,6 +15,9 @@ pub(crate) enum Category {
     InvalidAuthentication,
     ExpiredAuthentication,
     MissingScopes,
+    Conflict,
+    Locked,
+    Migration,
     InternalError,
 }
 

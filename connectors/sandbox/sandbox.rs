@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::extract::Query;
 use bytes::Bytes;
@@ -10,10 +11,14 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::Value;
 
+use crate::control::{self, Calls};
+use crate::faults::{FaultRule, Faults};
 use crate::limits::Counters;
+use crate::misfortune::{self, Reply};
 use crate::options::{Limits, Options, Token};
 use crate::portal::Portal;
 use crate::portal::instant::to_datetime;
+use crate::portal::kind::Kind;
 use crate::portal::record::Source;
 use crate::refusal::{Category, Refusal};
 use crate::routes::endpoint::Endpoint;
@@ -43,6 +48,7 @@ pub(crate) struct State {
     pub(crate) counters: Counters,
     pub(crate) calls: BTreeMap<String, u64>,
     pub(crate) statuses: BTreeMap<u16, u64>,
+    pub(crate) faults: Faults,
     correlations: u64,
 }
 
@@ -55,6 +61,7 @@ impl Sandbox {
             tokens: options.tokens,
             calls: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            faults: Faults::new(options.seed),
             correlations: 0,
         };
         Sandbox { state: Arc::new(Mutex::new(state)) }
@@ -83,7 +90,41 @@ impl Sandbox {
 
     /// Answers one call, without sockets.
     pub fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Dropped> {
-        Ok(self.state().answer(&request))
+        self.reply(&request).outcome
+    }
+
+    /// Puts these faults in the place of all others.
+    pub fn set_faults(&self, rules: Vec<FaultRule>) {
+        self.state().faults.replace(rules);
+    }
+
+    /// Changes how long changes take to become visible to search.
+    pub fn set_index_lag(&self, lag: Duration) {
+        self.state().portal.set_index_lag(lag);
+    }
+
+    /// Lets search take up one record later or sooner than the others; `false` when there is no such type or record.
+    pub fn set_record_lag(&self, record_type: &str, id: &str, lag: Duration) -> bool {
+        let (Some(kind), Ok(id)) = (Kind::parse(record_type), id.parse()) else { return false };
+        let mut state = self.state();
+        let exists = state.portal.record(kind, id).is_some();
+        state.portal.set_record_lag(kind, id, lag);
+        exists
+    }
+
+    /// How often the sandbox was called.
+    pub fn calls(&self) -> Calls {
+        self.state().calls()
+    }
+
+    /// Forgets how often the sandbox was called.
+    pub fn reset_calls(&self) {
+        self.state().reset_calls();
+    }
+
+    /// Answers one call, and says how a server is to deliver the answer.
+    pub(crate) fn reply(&self, request: &Request<Bytes>) -> Reply {
+        self.state().reply(request)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -93,16 +134,35 @@ impl Sandbox {
 }
 
 impl State {
-    /// Counts a call, carries it out and writes the answer.
-    pub(crate) fn answer(&mut self, request: &Request<Bytes>) -> Response<Bytes> {
+    /// Counts a call and carries it out, unless a fault befalls it.
+    fn reply(&mut self, request: &Request<Bytes>) -> Reply {
+        if let Some(response) = control::answer(self, request) {
+            return Reply::at_once(Ok(response));
+        }
         let correlation_id = self.next_correlation_id();
         let path = decode(request.uri().path());
         let endpoint = Endpoint::parse(request.method(), &path);
         let key = endpoint.map_or_else(|| "unknown".to_owned(), |endpoint| endpoint.to_string());
+        let fault = self.faults.strike(request.method().as_str(), &path, &key);
         *self.calls.entry(key).or_default() += 1;
-        let response = self.respond(request, endpoint, &correlation_id);
-        *self.statuses.entry(response.status().as_u16()).or_default() += 1;
-        response
+        let reply = match fault {
+            None => Reply::at_once(Ok(self.respond(request, endpoint, &correlation_id))),
+            Some(fault) => misfortune::befall(&fault, request, &correlation_id, |request| {
+                self.respond(request, endpoint, &correlation_id)
+            }),
+        };
+        let status = reply.outcome.as_ref().map_or(0, |response| response.status().as_u16());
+        *self.statuses.entry(status).or_default() += 1;
+        reply
+    }
+
+    pub(crate) fn calls(&self) -> Calls {
+        Calls { calls: self.calls.clone(), statuses: self.statuses.clone() }
+    }
+
+    pub(crate) fn reset_calls(&mut self) {
+        self.calls.clear();
+        self.statuses.clear();
     }
 
     fn respond(

@@ -12,13 +12,18 @@ use crate::portal::kind::Kind;
 use crate::portal::people::Owner;
 use crate::portal::pipelines::Pipeline;
 use crate::portal::record::{Life, Record};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, State};
 
 impl Sandbox {
     /// Everything that the sandbox knows, with the histories of all properties.
     pub fn dump(&self) -> Dump {
-        let state = self.state();
-        let portal = &state.portal;
+        self.state().dump()
+    }
+}
+
+impl State {
+    pub(crate) fn dump(&self) -> Dump {
+        let portal = &self.portal;
         let records = Kind::ALL.map(|kind| (kind.plural().to_owned(), records(portal, kind)));
         let associations = portal.associations.iter().map(|(from, to, type_id)| AssociationDump {
             from_type: from.0.plural().to_owned(),
@@ -39,8 +44,8 @@ impl Sandbox {
             records: records.into(),
             associations: associations.collect(),
             handles: portal.handles.iter().map(|(handle, id)| (handle.clone(), id.to_string())).collect(),
-            calls: state.calls.clone(),
-            statuses: state.statuses.clone(),
+            calls: self.calls.clone(),
+            statuses: self.statuses.clone(),
         }
     }
 }

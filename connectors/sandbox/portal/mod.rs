@@ -16,6 +16,7 @@ pub(crate) mod write;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -68,9 +69,9 @@ pub(crate) struct Portal {
     pub(crate) currency: String,
     pub(crate) exchange_rates: BTreeMap<String, Decimal>,
     pub(crate) unique_task_properties: bool,
-    pub(crate) index_lag: Millis,
+    index_lag: Millis,
     /// Records that the search index takes up later or sooner than the others.
-    pub(crate) own_lags: HashMap<(Kind, RecordId), Millis>,
+    own_lags: HashMap<(Kind, RecordId), Millis>,
     pub(crate) now: Millis,
     pub(crate) pipelines: Vec<Pipeline>,
     pub(crate) owners: BTreeMap<u64, Owner>,
@@ -112,7 +113,7 @@ impl Portal {
             currency: options.currency.clone(),
             exchange_rates: options.exchange_rates.clone(),
             unique_task_properties: options.unique_task_properties,
-            index_lag: Millis::try_from(options.index_lag.as_millis()).unwrap_or(Millis::MAX),
+            index_lag: to_millis(options.index_lag),
             own_lags: HashMap::new(),
             now: options.start.timestamp_millis(),
             pipelines: Vec::new(),
@@ -195,6 +196,16 @@ impl Portal {
         self.owners.values().find(|owner| owner.user_id == user_id)
     }
 
+    /// Changes how far the search index is behind.
+    pub(crate) fn set_index_lag(&mut self, lag: Duration) {
+        self.index_lag = to_millis(lag);
+    }
+
+    /// Changes how far the search index is behind with one record.
+    pub(crate) fn set_record_lag(&mut self, kind: Kind, id: RecordId, lag: Duration) {
+        self.own_lags.insert((kind, id), to_millis(lag));
+    }
+
     /// The instant up to which search has taken up what happened to a record.
     pub(crate) fn indexed_until(&self, kind: Kind, id: RecordId) -> Millis {
         let lag = self.own_lags.get(&(kind, id)).copied().unwrap_or(self.index_lag);
@@ -216,6 +227,10 @@ impl Portal {
         self.texts.insert(Arc::clone(&shared));
         shared
     }
+}
+
+fn to_millis(lag: Duration) -> Millis {
+    Millis::try_from(lag.as_millis()).unwrap_or(Millis::MAX)
 }
 
 fn find_known(stores: &BTreeMap<Kind, Store>, kind: Kind, name: &str) -> PropertyId {

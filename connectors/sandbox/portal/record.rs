@@ -15,8 +15,6 @@ pub(crate) enum Source {
     Application(u64),
     /// The CRM itself.
     Crm,
-    /// A file that was imported.
-    Import,
 }
 
 impl Source {
@@ -26,7 +24,6 @@ impl Source {
             Source::Person(_) => "CRM_UI",
             Source::Application(_) => "INTEGRATION",
             Source::Crm => "CALCULATED",
-            Source::Import => "IMPORT",
         }
     }
 
@@ -35,7 +32,7 @@ impl Source {
         match self {
             Source::Person(user) => format!("userId:{user}"),
             Source::Application(app) => app.to_string(),
-            Source::Crm | Source::Import => String::new(),
+            Source::Crm => String::new(),
         }
     }
 }

@@ -53,10 +53,7 @@ impl Portal {
     /// Stores a new record.
     pub(crate) fn create(&mut self, kind: Kind, draft: &Draft, ties: &[Tie], source: Source) -> RecordId {
         let id = self.next_id();
-        let now = self.now;
-        let store = self.store_mut(kind);
-        store.records.insert(id, Record::new(id, now, source));
-        store.by_update.insert((now, id));
+        self.insert(kind, Record::new(id, self.now, source));
         self.set_values(kind, id, draft, source);
         for tie in ties {
             self.connect((kind, id), (tie.kind, tie.id), tie.link);
@@ -103,6 +100,13 @@ impl Portal {
                 store.by_unique_value.entry((property, value)).or_default().push(id);
             }
         }
+    }
+
+    /// Adds a record as it is, with a history of its own; its values are not checked.
+    pub(crate) fn insert(&mut self, kind: Kind, record: Record) {
+        let store = self.store_mut(kind);
+        store.by_update.insert((record.updated(), record.id));
+        store.records.insert(record.id, record);
     }
 
     /// Ties two records together; the CRM notes the activity on a deal, which changes the deal.

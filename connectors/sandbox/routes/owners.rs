@@ -1,5 +1,7 @@
 //! The owners of records.
 
+use std::ops::Bound;
+
 use serde_json::{Value, json};
 
 use super::{Answer, Call, Outcome};
@@ -22,7 +24,8 @@ pub(crate) fn list(portal: &Portal, call: &Call<'_>) -> Outcome {
     let wanted = |owner: &&Owner| {
         owner.archived.is_some() == archived && email.is_none_or(|email| owner.email.eq_ignore_ascii_case(email))
     };
-    let mut owners = portal.owners.range(after + 1..).map(|(_, owner)| owner).filter(wanted);
+    let mut owners =
+        portal.owners.range((Bound::Excluded(after), Bound::Unbounded)).map(|(_, owner)| owner).filter(wanted);
     let page: Vec<_> = owners.by_ref().take(limit).collect();
     let mut body = json!({ "results": page.iter().map(|owner| render(owner)).collect::<Vec<_>>() });
     if let (Some(last), true) = (page.last(), owners.next().is_some()) {

@@ -99,7 +99,7 @@ pub(crate) fn search(portal: &Portal, kind: Kind, call: &Call<'_>) -> Outcome {
         return Err(Refusal::invalid(format!("limit must be a number from 1 to {LARGEST_PAGE}")));
     }
     let after = offset(request.after.as_ref())?;
-    if after + limit > LAST_RESULT {
+    if after.saturating_add(limit) > LAST_RESULT {
         return Err(Refusal::invalid(format!("Paging beyond {LAST_RESULT} results is not supported")));
     }
     let query = read_query(portal, kind, &request)?;

@@ -1,7 +1,5 @@
 //! A caller of the sandbox for tests: sends a call, checks nothing, hands back status and body.
 
-#![allow(dead_code)] // Each test program uses its own part.
-
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use dealclock_sandbox::edit::{Edit, NewPerson};

@@ -1,9 +1,7 @@
 //! Single records: making, reading, listing, changing, deleting and merging them.
 
-mod common;
-
+use crate::caller::*;
 use chrono::TimeDelta;
-use common::*;
 use serde_json::{Value, json};
 
 const DEALS: &str = "/crm/objects/2026-09/deals";

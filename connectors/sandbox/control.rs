@@ -1,0 +1,112 @@
+//! The control interface under `/sandbox/`: for tests and demos, without credentials.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{Request, Response};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::edit::Edit;
+use crate::faults::FaultRule;
+use crate::portal::instant::to_datetime;
+use crate::portal::kind::Kind;
+use crate::sandbox::{State, write};
+
+/// How often the sandbox was called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    /// By endpoint: `GET /crm/objects/deals`.
+    pub calls: BTreeMap<String, u64>,
+    /// By the status of the answer; 0 counts the calls that got none.
+    pub statuses: BTreeMap<u16, u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TimeChange {
+    Set(DateTime<Utc>),
+    AdvanceSeconds(i64),
+}
+
+#[derive(Deserialize)]
+struct LagChange {
+    millis: u64,
+    #[serde(default)]
+    record: Option<RecordName>,
+}
+
+#[derive(Deserialize)]
+struct RecordName {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+}
+
+/// Answers a call of the control interface; `None` for any other call.
+pub(crate) fn answer(state: &mut State, request: &Request<Bytes>) -> Option<Response<Bytes>> {
+    let command = request.uri().path().strip_prefix("/sandbox/")?;
+    let done = match (request.method().as_str(), command.trim_end_matches('/')) {
+        ("GET", "dump") => to_json(&state.dump()),
+        ("GET", "calls") => to_json(&state.calls()),
+        ("POST", "reset-calls") => {
+            state.reset_calls();
+            Ok(json!({}))
+        }
+        ("GET", "faults") => to_json(&state.faults.rules().collect::<Vec<_>>()),
+        ("POST", "faults") => read(request).map(|rules: Vec<FaultRule>| {
+            state.faults.replace(rules);
+            json!({})
+        }),
+        ("POST", "edit") => read(request).and_then(|edit: Edit| {
+            state.portal.edit(&edit).map_err(|refusal| refusal.message().to_owned())?;
+            Ok(json!({}))
+        }),
+        ("POST", "lag") => read(request).and_then(|change| change_lag(state, &change)),
+        ("GET", "time") => Ok(now(state)),
+        ("POST", "time") => read(request).map(|change| change_time(state, &change)),
+        (_, other) => return Some(write(404, Some(&json!({ "error": format!("no command {other}") })), "")),
+    };
+    Some(match done {
+        Ok(body) => write(200, Some(&body), ""),
+        Err(reason) => write(400, Some(&json!({ "error": reason })), ""),
+    })
+}
+
+fn change_lag(state: &mut State, change: &LagChange) -> Result<Value, String> {
+    let lag = Duration::from_millis(change.millis);
+    match &change.record {
+        None => state.portal.set_index_lag(lag),
+        Some(RecordName { kind, id }) => {
+            let kind = Kind::parse(kind).ok_or_else(|| format!("no type of record {kind}"))?;
+            state.portal.set_record_lag(kind, id.parse().map_err(|_| format!("no record {id}"))?, lag);
+        }
+    }
+    Ok(json!({}))
+}
+
+fn change_time(state: &mut State, change: &TimeChange) -> Value {
+    state.portal.now = match change {
+        TimeChange::Set(now) => now.timestamp_millis(),
+        TimeChange::AdvanceSeconds(seconds) => {
+            let step = TimeDelta::try_seconds(*seconds).unwrap_or(TimeDelta::zero());
+            state.portal.now.saturating_add(step.num_milliseconds())
+        }
+    };
+    now(state)
+}
+
+fn now(state: &State) -> Value {
+    json!({ "now": to_datetime(state.portal.now) })
+}
+
+fn read<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, String> {
+    serde_json::from_slice(request.body()).map_err(|error| error.to_string())
+}
+
+fn to_json<T: Serialize>(value: &T) -> Result<Value, String> {
+    serde_json::to_value(value).map_err(|error| error.to_string())
+}
