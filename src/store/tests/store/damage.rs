@@ -79,7 +79,7 @@ fn damage_to_a_closed_store_is_noticed_wherever_it_is() {
 
 #[test]
 fn damage_that_only_the_engine_sees_is_an_error_and_never_a_panic() {
-    let directory = store_with(100);
+    let directory = store_with(300);
     // As after a crash: nothing says what the files held.
     fs::remove_file(directory.path().join("store/seal")).unwrap();
     let mut refused = 0;
