@@ -38,7 +38,7 @@ pub struct Refusal {
     /// The status, where one came.
     pub status: Option<StatusCode>,
     /// What HubSpot said, where it was readable.
-    pub failure: Failure,
+    pub failure: Box<Failure>,
     /// What must not be called before an instant: a bucket, or the whole account.
     pub pause: Option<(Option<Bucket>, Instant)>,
 }
@@ -46,7 +46,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal by ourselves.
     pub fn ours(error: Error) -> Refusal {
-        Refusal { error, status: None, failure: Failure::default(), pause: None }
+        Refusal { error, status: None, failure: Box::default(), pause: None }
     }
 
     /// Whether the answer had this status.
@@ -108,7 +108,7 @@ pub fn refused(asked: Asked<'_>, answer: &Response<Bytes>) -> Refusal {
     let wait = retry_after(answer.headers(), asked.now, LONGEST_WAIT);
     let (kind, pause) = meaning(asked, status, &failure, wait);
     let message = describe(asked.what, answer, &failure, unreadable);
-    Refusal { error: Error::new(kind, message), status: Some(status), failure, pause }
+    Refusal { error: Error::new(kind, message), status: Some(status), failure: Box::new(failure), pause }
 }
 
 type Pause = Option<(Option<Bucket>, Instant)>;

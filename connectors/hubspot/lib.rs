@@ -30,6 +30,7 @@ use dealclock_connector::{
 use dealclock_model::{Change, ConnectionId, EffectId, Object, Receipt, RecordRef, Write};
 use http::Uri;
 
+pub use crate::api::HOSTS;
 use crate::client::Client;
 use crate::find::Keyed;
 use crate::schemas::Schemas;
@@ -48,7 +49,7 @@ pub fn connect(settings: Settings) -> std::result::Result<Arc<dyn Connector>, St
     let base = settings.base_url.as_deref().unwrap_or(api::BASE_URL).trim_end_matches('/').to_owned();
     let uri: Uri = base.parse().map_err(|_| format!("base_url: `{base}` is no address"))?;
     // The token goes to HubSpot or to this machine; whether this machine is allowed, the transport knows.
-    Origin::new(api::HOSTS.iter().copied(), true).admit(&uri).map_err(|why| format!("base_url: {why}"))?;
+    Origin::new(HOSTS.iter().copied(), true).admit(&uri).map_err(|why| format!("base_url: {why}"))?;
     if !(settings.share > 0.0 && settings.share <= 1.0) {
         return Err(format!("share: {} is not above 0 and at most 1", settings.share));
     }

@@ -169,7 +169,8 @@ impl HubSpot {
             reading.mapped().filter(|name| !deals.iter().any(|deal| deal.properties.contains_key(*name))).collect();
         let vanished = !deals.is_empty() && self.schemas.is_news(&absent, &reading);
         let new_stage = deals.iter().filter_map(|deal| deal.get(deal::STAGE)).any(|id| !schema.knows_stage(id));
-        if !vanished && !(new_stage && self.schemas.may_look_again(&schema, self.client.now())) {
+        let is_worth_a_look = vanished || new_stage && self.schemas.may_look_again(&schema, self.client.now());
+        if !is_worth_a_look {
             return Ok((schema, reading));
         }
         self.schemas.forget().await;

@@ -1,6 +1,6 @@
 //! Writing tasks in batches, with one result for each, whatever the batch as a whole came to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use dealclock_connector::{Error, ErrorKind, Priority, Result};
 use dealclock_model::effect::{NewTask, TaskUpdate};
@@ -247,16 +247,15 @@ fn left_alone(update: &TaskUpdate) -> Receipt {
 
 /// HubSpot refuses two inputs about one record in a batch; a second update of a task waits for the first.
 fn waves<'a>(updates: &[(EffectId, &'a TaskUpdate)]) -> Vec<Vec<(EffectId, &'a TaskUpdate)>> {
-    let mut waves: Vec<(BTreeSet<&str>, Vec<(EffectId, &TaskUpdate)>)> = Vec::new();
+    let mut waves: Vec<Vec<(EffectId, &TaskUpdate)>> = Vec::new();
+    let mut earlier: HashMap<&str, usize> = HashMap::new();
     for (effect, update) in updates {
-        let task = update.task.as_str();
-        // After the last wave that holds the task, so that its updates keep their order.
-        let place = waves.iter().rposition(|(tasks, _)| tasks.contains(task)).map_or(0, |last| last + 1);
-        if place == waves.len() {
-            waves.push(Default::default());
+        let count = earlier.entry(update.task.as_str()).or_default();
+        if *count == waves.len() {
+            waves.push(Vec::new());
         }
-        waves[place].0.insert(task);
-        waves[place].1.push((*effect, *update));
+        waves[*count].push((*effect, update));
+        *count += 1;
     }
-    waves.into_iter().map(|(_, wave)| wave).collect()
+    waves
 }

@@ -190,3 +190,102 @@ fn past_value(name: &FieldName, text: Option<&str>, value_type: ValueType, schem
         _ => value(text, value_type, schema.zone).ok(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dealclock_connector::{FieldSource, Mapping};
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    fn fixture() -> Json {
+        serde_json::from_str(include_str!("../fixtures/deal.json")).unwrap()
+    }
+
+    fn schema() -> Schema {
+        let mut mapping = Mapping::default();
+        let fields = mapping.fields.entry(Object::Opportunity).or_default();
+        for (name, property, value_type) in [
+            ("complex", "our_complex", ValueType::Bool),
+            ("probability", "our_probability", ValueType::Number),
+            ("wanted_until", "our_wanted", ValueType::Date),
+        ] {
+            fields.insert(name.into(), FieldSource::Field { name: property.to_owned(), value_type });
+        }
+        fields.insert("proposal_sent_at".into(), FieldSource::StageEntered { stage: "Sent".to_owned() });
+        mapping.stages.insert("Sent".to_owned(), vec!["Contract Sent".to_owned()]);
+        let fixture = fixture();
+        let property = |name: &String| wire::Property { name: name.clone(), ..wire::Property::default() };
+        let properties = fixture["properties"].as_object().unwrap().keys().map(property).collect();
+        let pipelines: wire::Page<wire::Pipeline> =
+            serde_json::from_str(include_str!("../fixtures/pipelines.json")).unwrap();
+        let account = (chrono_tz::US::Eastern, "USD".to_owned());
+        Schema::new(Instant::default(), account, properties, pipelines.results, &mapping)
+    }
+
+    fn deal(changes: Json) -> wire::Object {
+        let mut deal = fixture();
+        for (name, value) in changes.as_object().unwrap() {
+            deal["properties"][name] = value.clone();
+        }
+        serde_json::from_value(deal).unwrap()
+    }
+
+    fn translated(changes: Json) -> Change {
+        let schema = schema();
+        let reading = schema.reading.clone().unwrap();
+        present(&"acme".into(), &deal(changes), &schema, &reading, Instant::default())
+    }
+
+    #[test]
+    fn a_recorded_deal_becomes_an_opportunity() {
+        insta::assert_json_snapshot!("opportunity", translated(json!({})));
+    }
+
+    #[test]
+    fn recorded_history_is_told_oldest_first() {
+        let schema = schema();
+        let fields = ["stage", "is_won", "complex", "amount", "name", "proposal_sent_at"].map(FieldName::from);
+        let history = history(&deal(json!({})), &fields, &schema, &schema.reading.clone().unwrap());
+        insta::assert_json_snapshot!("history", history);
+    }
+
+    #[test]
+    fn what_cannot_be_read_parks_the_record_and_is_not_taken_for_empty() {
+        let check = |changes: Json, parked: Option<&str>| {
+            let ChangeState::Present(record) = translated(changes.clone()).state else { panic!("not present") };
+            assert_eq!(record.parked.as_deref(), parked, "{changes}");
+        };
+        check(json!({}), None);
+        check(json!({ "our_complex": "sideways" }), Some("`complex` holds no readable bool"));
+        check(json!({ "hs_v2_date_entered_contractsent": "soon" }), Some("`proposal_sent_at` holds no readable time"));
+        check(json!({ "amount": "ten" }), Some("`amount_record` holds no readable number"));
+        check(json!({ "deal_currency_code": "USD", "amount_in_home_currency": null }), None);
+        check(json!({ "deal_currency_code": "JPY", "amount": null, "amount_in_home_currency": null }), None);
+        check(
+            json!({ "deal_currency_code": "JPY", "amount_in_home_currency": null }),
+            Some("its amount is in JPY, and HubSpot has no exchange rate to USD"),
+        );
+    }
+
+    #[test]
+    fn a_stage_that_no_pipeline_has_keeps_its_id_and_what_hubspot_calculates() {
+        let changes = json!({ "dealstage": "77", "pipeline": "p", "hs_is_closed": "true", "hs_is_closed_won": "true" });
+        let ChangeState::Present(record) = translated(changes).state else { panic!("not present") };
+        let get = |name: &str| record.get(name).to_string();
+        assert_eq!(
+            [get("stage"), get("stage_id"), get("pipeline"), get("is_closed"), get("is_won")],
+            ["77", "77", "p", "true", "true"]
+        );
+    }
+
+    #[test]
+    fn a_tombstone_bears_the_time_of_deletion_where_hubspot_tells_it() {
+        let at = |text: &str| text.parse::<Instant>().unwrap();
+        let mut gone = deal(json!({}));
+        assert_eq!(deleted(&"acme".into(), "1", Some(&gone), Instant::default()).stamp, at("2026-03-12T07:34:59Z"));
+        gone.archived_at = serde_json::from_value(json!("2026-03-13T00:00:00Z")).unwrap();
+        assert_eq!(deleted(&"acme".into(), "1", Some(&gone), Instant::default()).stamp, at("2026-03-13T00:00:00Z"));
+        assert_eq!(deleted(&"acme".into(), "1", None, at("2026-04-01T00:00:00Z")).stamp, at("2026-04-01T00:00:00Z"));
+    }
+}
