@@ -15,14 +15,26 @@ use super::{Config, Connection, Environment, Faults, Log, Mail, MailTls, RuleFil
 /// The longest path of a Unix socket that every system takes, in bytes.
 const LONGEST_SOCKET: usize = 100;
 
+/// A configuration as far as it could be built.
+pub(crate) struct Built {
+    /// The configuration; its faulty keys have their defaults.
+    pub(crate) config: Option<Config>,
+    /// What is wrong with it.
+    pub(crate) faults: Vec<Fault>,
+    /// Whether the connections are as the person wrote them, so that rules can be judged against them.
+    pub(crate) connections_whole: bool,
+}
+
+impl Built {
+    /// The configuration, when nothing is wrong with it.
+    pub(crate) fn whole(self) -> Result<Config, Faults> {
+        Faults::unless_empty(self.faults)?;
+        self.config.ok_or_else(|| Faults::from(Fault::new(&Source::new("configuration", ""), 0..0, "is not complete")))
+    }
+}
+
 /// Reads, merges, checks.
-pub(super) fn build(
-    name: &str,
-    text: &str,
-    directory: &Path,
-    environment: &Environment,
-    kinds: &[&str],
-) -> Result<Config, Faults> {
+pub(super) fn build(name: &str, text: &str, directory: &Path, environment: &Environment, kinds: &[&str]) -> Built {
     let mut walked = walk(name, text);
     let layer = env::Layer::read(environment);
     // A variable that says where a secret stands replaces the whole reference of the file.
@@ -37,23 +49,18 @@ pub(super) fn build(
     faults.extend(layer.faults);
     let places = Places { source: walked.source, spans: walked.spans, environment: layer.places, bad: walked.bad };
     let merged = layers::merge(&walked.document.to_string(), layer.values)
-        .and_then(|merged| merged.connections().map(|connections| (merged, connections)))
-        .map_err(|error| places.of(&[]).fault(format!("cannot be merged with the defaults: {error}")));
-    let (merged, connections) = match merged {
-        Ok(merged) => merged,
-        Err(fault) => {
-            // Only when a fault before it left a section out that the others lean on.
-            if faults.is_empty() {
-                faults.push(fault);
-            }
-            Faults::unless_empty(faults)?;
-            unreachable!("a fault was just added")
+        .and_then(|merged| merged.connections().map(|connections| (merged, connections)));
+    let mut building = Building { places, faults, directory, kinds };
+    let config = match merged {
+        Ok((merged, connections)) => building.config(&merged, connections),
+        Err(error) => {
+            building.fault(&[], format!("cannot be merged with the defaults: {error}"), "compare it with the defaults");
+            None
         }
     };
-    let mut building = Building { places, faults, directory, kinds };
-    let config = building.config(&merged, connections);
-    Faults::unless_empty(building.faults)?;
-    config.ok_or_else(|| Faults::from(Fault::new(&Source::new(name, ""), 0..0, "is not complete")))
+    let connections_whole = !building.places.is_bad(&["connection"])
+        && building.places.bad.iter().all(|bad| bad.first().is_none_or(|section| section != "connection"));
+    Built { config, faults: building.faults, connections_whole }
 }
 
 /// The state of building: places to point at, faults so far.
@@ -233,9 +240,14 @@ impl Building<'_> {
         }
         let path = ["connection", name, "base_url"];
         let Some(address) = base_url.and_then(|text| self.parse(&path, text, url)) else { return };
-        if !allow_local && (address.scheme() == "http" || is_local(&address)) {
-            let help = "write an https address of the CRM; for a sandbox add allow_local = true";
-            self.fault(&path, "`base_url` is a local address or not encrypted", help);
+        if is_loopback(&address) {
+            if !allow_local {
+                let help = "write the CRM's address; for a sandbox on this machine add allow_local = true";
+                self.fault(&path, "`base_url` is this machine", help);
+            }
+        } else if address.scheme() == "http" || is_local(&address) {
+            let help = "write the CRM's address, which begins with https:// and is public";
+            self.fault(&path, "`base_url` is not encrypted or not public", help);
         }
     }
 }

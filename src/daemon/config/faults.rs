@@ -9,13 +9,15 @@ use dealclock_model::Fault;
 pub struct Faults(pub Vec<Fault>);
 
 impl Faults {
-    /// Nothing when nothing is wrong, else everything in order.
-    pub(crate) fn unless_empty(mut faults: Vec<Fault>) -> Result<(), Faults> {
-        if faults.is_empty() {
-            return Ok(());
-        }
+    /// Puts faults into the order of files and lines.
+    pub(crate) fn sorted(mut faults: Vec<Fault>) -> Faults {
         faults.sort_by(|a, b| (&a.source.name, a.span.start).cmp(&(&b.source.name, b.span.start)));
-        Err(Faults(faults))
+        Faults(faults)
+    }
+
+    /// Nothing when nothing is wrong, else everything in order.
+    pub(crate) fn unless_empty(faults: Vec<Fault>) -> Result<(), Faults> {
+        if faults.is_empty() { Ok(()) } else { Err(Faults::sorted(faults)) }
     }
 }
 

@@ -10,6 +10,7 @@ mod env;
 mod faults;
 mod kind;
 mod layers;
+mod load;
 mod places;
 mod redact;
 mod schema;
@@ -24,9 +25,13 @@ use lettre::message::Mailbox;
 use reqwest::Url;
 use serde::Deserialize;
 
+use build::Built;
 pub use connection::{Connection, PersonEntry};
 pub use env::Environment;
 pub use faults::Faults;
+pub(crate) use kind::nearest;
+pub use load::{Loaded, catalogs, read_rules, rule_sources};
+pub(crate) use load::{load_calendar, read_rules_against};
 pub use secret::{Secret, SecretRef};
 
 /// The shipped configuration: every key with its default, and the lowest layer.
@@ -142,12 +147,7 @@ impl Config {
     ///
     /// `kinds` are the connectors that this program has. The faults of all layers come together.
     pub fn load(path: Option<&Path>, environment: &Environment, kinds: &[&str]) -> Result<Config, Faults> {
-        let (name, text) = match path {
-            Some(path) => (path.display().to_string(), read(path)?),
-            None => ("(no file)".to_owned(), String::new()),
-        };
-        let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
-        Config::read(&name, &text, directory, environment, kinds)
+        Config::open(path, environment, kinds)?.whole()
     }
 
     /// Reads the configuration from a file's text; its relative paths start at `directory`.
@@ -158,7 +158,17 @@ impl Config {
         environment: &Environment,
         kinds: &[&str],
     ) -> Result<Config, Faults> {
-        build::build(name, text, directory, environment, kinds)
+        build::build(name, text, directory, environment, kinds).whole()
+    }
+
+    /// Reads as much as can be read; a file that cannot be opened ends it.
+    fn open(path: Option<&Path>, environment: &Environment, kinds: &[&str]) -> Result<Built, Faults> {
+        let (name, text) = match path {
+            Some(path) => (path.display().to_string(), read(path)?),
+            None => ("(no configuration file)".to_owned(), String::new()),
+        };
+        let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        Ok(build::build(&name, &text, directory, environment, kinds))
     }
 
     /// Every secret that the configuration names and that cannot be read now.

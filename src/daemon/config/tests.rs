@@ -96,13 +96,19 @@ fn every_fault_says_where_what_and_what_would_be_right() {
         (
             "{acme}base_url = \"http://crm.example.com\"",
             &[
-                "4:12: `base_url` is a local address or not encrypted | write an https address of the CRM; for a sandbox add allow_local = true",
+                "4:12: `base_url` is not encrypted or not public | write the CRM's address, which begins with https:// and is public",
             ],
         ),
         (
-            "{acme}base_url = \"https://10.0.0.1\"",
+            "{acme}base_url = \"http://[::1]:80\"",
             &[
-                "4:12: `base_url` is a local address or not encrypted | write an https address of the CRM; for a sandbox add allow_local = true",
+                "4:12: `base_url` is this machine | write the CRM's address; for a sandbox on this machine add allow_local = true",
+            ],
+        ),
+        (
+            "{acme}allow_local = true\nbase_url = \"https://10.0.0.1\"",
+            &[
+                "5:12: `base_url` is not encrypted or not public | write the CRM's address, which begins with https:// and is public",
             ],
         ),
         (

@@ -1,0 +1,210 @@
+//! Compares configuration and rules with what the CRM has now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dealclock_connector::{Connector, CrmField, Discovery, FieldSource, Mapping};
+use dealclock_engine::Ruleset;
+use dealclock_model::record::field;
+use dealclock_model::{Catalog, FieldName, Object};
+
+use super::Failure;
+use super::findings::{Finding, Report};
+use crate::config::{Connection, Loaded, read_rules_against};
+use crate::people::unknown_names;
+
+/// Asks one CRM. Rules that name an option which the CRM does not have are faults of the rule files.
+pub(super) async fn examine(loaded: &Loaded, connection: &Connection, crm: &dyn Connector) -> Result<Report, Failure> {
+    let failed = |error| Failure::crm(connection.id.as_str(), &error);
+    let account = crm.check().await.map_err(failed)?;
+    let mut findings: Vec<Finding> = account.problems.into_iter().map(Finding::from).collect();
+    let discovery = crm.discover().await.map_err(failed)?;
+    findings.extend(fields(connection, &discovery));
+    findings.extend(stages(&connection.mapping, &discovery));
+    findings.extend(people(connection, &discovery));
+    check_rules(loaded, connection, &discovery)?;
+    Ok(Report {
+        connection: connection.id.to_string(),
+        kind: crm.descriptor().kind.to_owned(),
+        account: account.id,
+        zone: account.zone.name().to_owned(),
+        currency: account.currency,
+        once: account.once,
+        people: discovery.people.iter().filter(|person| person.active).count(),
+        findings,
+    })
+}
+
+/// Every mapped field is there, with the type that rules count on.
+fn fields(connection: &Connection, discovery: &Discovery) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (object, mapped) in &connection.mapping.fields {
+        let known = discovery.fields.get(object).map(Vec::as_slice).unwrap_or_default();
+        for (name, source) in mapped {
+            let finding = match source {
+                FieldSource::Field { name: crm_name, value_type } => {
+                    let field = known.iter().find(|field| field.name == *crm_name);
+                    match field {
+                        None => Some(missing_field(connection, name, crm_name, known)),
+                        Some(field) if field.value_type != Some(*value_type) => {
+                            Some(other_type(name, crm_name, *value_type, field))
+                        }
+                        Some(_) => None,
+                    }
+                }
+                FieldSource::StageEntered { stage } => {
+                    let stages = Stages::of(&connection.mapping, discovery);
+                    (!stages.knows(stage))
+                        .then(|| stages.missing(&format!("`{name}` waits for the stage `{stage}`"), stage))
+                }
+            };
+            findings.extend(finding);
+        }
+    }
+    findings
+}
+
+fn missing_field(connection: &Connection, name: &FieldName, crm_name: &str, known: &[CrmField]) -> Finding {
+    let near = crate::config::nearest(crm_name, known.iter().map(|field| field.name.as_str()));
+    let way_out = match (near, Mapping::well_known(name.as_str())) {
+        (Some(near), _) => format!("did you mean `{near}`? Correct [connection.{}.fields.opportunity]", connection.id),
+        (None, Some(_)) => format!("run `dealclock setup --connection {}`, which makes it", connection.id),
+        (None, None) => {
+            format!("make the field in the CRM, or correct [connection.{}.fields.opportunity]", connection.id)
+        }
+    };
+    Finding::error(format!("`{name}` is mapped to `{crm_name}`, a field that the CRM does not have"), way_out)
+}
+
+fn other_type(name: &FieldName, crm_name: &str, wanted: dealclock_model::ValueType, field: &CrmField) -> Finding {
+    let (has, way_out) = match field.value_type {
+        Some(has) => (format!("is a {has} in the CRM"), format!("write type = \"{has}\", or map another field")),
+        None => ("is of a type that rules cannot use".to_owned(), "map another field".to_owned()),
+    };
+    Finding::error(format!("`{name}` should be a {wanted}, and `{crm_name}` {has}"), way_out)
+}
+
+/// Every stage that the configuration names is there.
+fn stages(mapping: &Mapping, discovery: &Discovery) -> Vec<Finding> {
+    let stages = Stages::of(mapping, discovery);
+    let named = mapping.stages.iter().flat_map(|(name, meant)| meant.iter().map(move |stage| (name, stage)));
+    named
+        .filter(|(_, stage)| !stages.is_in_crm(stage))
+        .map(|(name, stage)| stages.missing(&format!("`{name}` means the stage `{stage}`"), stage))
+        .collect()
+}
+
+/// The stages of a CRM, under every name that a configuration may use.
+struct Stages<'a> {
+    crm: BTreeSet<String>,
+    canonical: BTreeSet<&'a str>,
+}
+
+impl<'a> Stages<'a> {
+    fn of(mapping: &'a Mapping, discovery: &Discovery) -> Stages<'a> {
+        let mut crm = BTreeSet::new();
+        for pipeline in &discovery.pipelines {
+            for stage in &pipeline.stages {
+                crm.extend([stage.id.clone(), stage.label.clone()]);
+                for of in [&pipeline.id, &pipeline.label] {
+                    crm.extend([format!("{of}/{}", stage.id), format!("{of}/{}", stage.label)]);
+                }
+            }
+        }
+        Stages { crm, canonical: mapping.stages.keys().map(String::as_str).collect() }
+    }
+
+    fn is_in_crm(&self, stage: &str) -> bool {
+        self.crm.contains(stage)
+    }
+
+    fn knows(&self, stage: &str) -> bool {
+        self.canonical.contains(stage) || self.is_in_crm(stage)
+    }
+
+    fn missing(&self, what: &str, stage: &str) -> Finding {
+        let near =
+            crate::config::nearest(stage, self.crm.iter().map(String::as_str).chain(self.canonical.iter().copied()));
+        let way_out = near.map_or_else(
+            || "write a stage's id, its label, or \"pipeline/stage\"".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        Finding::error(format!("{what}, which the CRM does not have"), way_out)
+    }
+}
+
+/// Every person that the configuration names is there.
+fn people(connection: &Connection, discovery: &Discovery) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = unknown_names(connection, discovery)
+        .into_iter()
+        .map(|unknown| {
+            let state = if unknown.inactive { "can no longer log in to the CRM" } else { "is nobody in the CRM" };
+            let way_out = format!(
+                "correct `{}` of [connection.{}]: a mail address or an id of the CRM",
+                unknown.key, connection.id
+            );
+            Finding::error(format!("`{}` in `{}` {state}", unknown.name, unknown.key), way_out)
+        })
+        .collect();
+    let active = || discovery.people.iter().filter(|person| person.active);
+    if connection.fallback.is_none() && active().any(|person| person.manager.is_none()) {
+        let count = active().filter(|person| person.manager.is_none()).count();
+        findings.push(Finding::warning(
+            format!("{count} people have no manager, and there is no `fallback`"),
+            format!(
+                "set `fallback` in [connection.{}], or name managers in `managers` or `team_managers`",
+                connection.id
+            ),
+        ));
+    }
+    if active().all(|person| person.zone.is_none()) {
+        findings.push(Finding::warning(
+            "nobody has a time zone in the CRM",
+            format!("reminders go out in the zone of [connection.{}] or of the account", connection.id),
+        ));
+    }
+    findings
+}
+
+/// Reads the rules again, now knowing what stages and picklists hold.
+fn check_rules(loaded: &Loaded, connection: &Connection, discovery: &Discovery) -> Result<Ruleset, Failure> {
+    let catalog =
+        |object| (object, with_options(connection.mapping.catalog(object), &connection.mapping, discovery, object));
+    let known = Object::ALL.into_iter().map(catalog).collect::<BTreeMap<_, _>>();
+    Ok(read_rules_against(&loaded.config, &connection.id, known)?)
+}
+
+/// Adds the values that picklists hold in the CRM, so that a misspelt one in a rule is found.
+fn with_options(mut catalog: Catalog, mapping: &Mapping, discovery: &Discovery, object: Object) -> Catalog {
+    let mut set = |name: &str, options: Vec<String>| {
+        if let Some(spec) = catalog.fields.get_mut(name) {
+            spec.options = Some(options);
+        }
+    };
+    let (mut names, mut ids): (BTreeSet<String>, Vec<String>) = (mapping.stages.keys().cloned().collect(), Vec::new());
+    for pipeline in &discovery.pipelines {
+        for stage in &pipeline.stages {
+            let meant = [
+                stage.id.clone(),
+                stage.label.clone(),
+                format!("{}/{}", pipeline.id, stage.id),
+                format!("{}/{}", pipeline.label, stage.label),
+            ];
+            if !mapping.stages.values().flatten().any(|name| meant.contains(name)) {
+                names.insert(stage.label.clone());
+            }
+            ids.push(stage.id.clone());
+        }
+    }
+    set(field::STAGE, names.into_iter().collect());
+    set(field::STAGE_ID, ids);
+    set(field::PIPELINE, discovery.pipelines.iter().map(|pipeline| pipeline.label.clone()).collect());
+    let known = discovery.fields.get(&object).map(Vec::as_slice).unwrap_or_default();
+    for (name, source) in mapping.fields.get(&object).into_iter().flatten() {
+        let FieldSource::Field { name: crm_name, .. } = source else { continue };
+        let options = known.iter().find(|field| field.name == *crm_name).and_then(|field| field.options.clone());
+        if let Some(options) = options.filter(|_| source.value_type() == dealclock_model::ValueType::Text) {
+            set(name.as_str(), options);
+        }
+    }
+    catalog
+}

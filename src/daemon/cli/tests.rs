@@ -1,0 +1,1 @@
+//! The command line is read as written in its help.

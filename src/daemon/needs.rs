@@ -1,0 +1,103 @@
+//! The CRM fields that the running example needs, under the names that the mapping gives them.
+
+use dealclock_connector::{FieldSource, Mapping, Need};
+use dealclock_model::record::field;
+use dealclock_model::{FieldName, Object, ValueType};
+
+/// The field on tasks that holds an effect's id; the CRM refuses a second task with the same one.
+pub const TASK_KEY: &str = "dealclock_key";
+
+/// Why a proposal is late, as `(value, label)`; the last one wants words.
+const REASONS: [(&str, &str); 6] = [
+    ("price", "Price"),
+    ("legal", "Legal"),
+    ("technical", "Technical"),
+    ("customer", "Customer"),
+    ("resources", "Resources"),
+    ("other", "Other"),
+];
+
+/// What must exist for the mapping to work, and the well-known names that it leaves out.
+///
+/// Fields under other names are the company's own and never made: a slip of the hand would become a field.
+pub fn needs(mapping: &Mapping) -> (Vec<Need>, Vec<&'static str>) {
+    let mapped = mapping.fields.get(&Object::Opportunity);
+    let source = |name: &str| mapped.and_then(|fields| fields.get(&FieldName::from(name)));
+    let mut needs = vec![task_key()];
+    let mut unmapped = Vec::new();
+    for (name, _) in field::WELL_KNOWN {
+        match source(name) {
+            Some(FieldSource::Field { name: crm_name, value_type }) => needs.push(need(name, crm_name, *value_type)),
+            Some(FieldSource::StageEntered { .. }) => {}
+            None => unmapped.push(*name),
+        }
+    }
+    (needs, unmapped)
+}
+
+fn task_key() -> Need {
+    Need {
+        on_tasks: true,
+        name: TASK_KEY.to_owned(),
+        label: "Dealclock key".to_owned(),
+        description: "Keeps a reminder from appearing twice. Written by Dealclock only.".to_owned(),
+        value_type: ValueType::Text,
+        options: Vec::new(),
+        long_text: false,
+        unique: true,
+    }
+}
+
+fn need(name: &str, crm_name: &str, value_type: ValueType) -> Need {
+    let (label, description) = match name {
+        "complex" => ("Complex", "Tick when the proposal needs more time; silences its reminders."),
+        "request_approved" => ("Request approved", "Ticked by Dealclock when a request for more time is granted."),
+        "delay_reason" => ("Delay reason", "Why the proposal could not be prepared in time."),
+        "delay_reason_text" => ("Delay reason in words", "The reason in the owner's own words."),
+        "wanted_until" => ("Wanted until", "The date by which the owner asks to be allowed to finish."),
+        "proposal_sent_at" => ("Proposal sent at", "When the proposal went out; ends the reminders."),
+        other => (other, "Used by Dealclock's rules."),
+    };
+    let options = if name == "delay_reason" { REASONS.as_slice() } else { &[] };
+    Need {
+        on_tasks: false,
+        name: crm_name.to_owned(),
+        label: label.to_owned(),
+        description: description.to_owned(),
+        value_type,
+        options: options.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned())).collect(),
+        long_text: name == "delay_reason_text",
+        unique: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping(fields: &[(&str, FieldSource)]) -> Mapping {
+        let fields = fields.iter().map(|(name, source)| (FieldName::from(name), source.clone())).collect();
+        Mapping { fields: [(Object::Opportunity, fields)].into(), ..Mapping::default() }
+    }
+
+    #[test]
+    fn a_stage_stands_for_the_proposal_date() {
+        let entered = FieldSource::StageEntered { stage: "Proposal sent".into() };
+        let (needs, unmapped) = needs(&mapping(&[("proposal_sent_at", entered)]));
+        assert_eq!(needs.iter().map(|need| need.name.as_str()).collect::<Vec<_>>(), [TASK_KEY]);
+        assert!(!unmapped.contains(&"proposal_sent_at") && unmapped.contains(&"complex"));
+    }
+
+    #[test]
+    fn fields_are_made_under_the_names_of_the_mapping_and_own_fields_never() {
+        let field = |name: &str, value_type| FieldSource::Field { name: name.into(), value_type };
+        let (needs, _) = needs(&mapping(&[
+            ("complex", field("acme_complex", ValueType::Bool)),
+            ("delay_reason", field("why", ValueType::Text)),
+            ("region", field("sales_region", ValueType::Text)),
+        ]));
+        assert_eq!(needs.iter().map(|need| need.name.as_str()).collect::<Vec<_>>(), [TASK_KEY, "acme_complex", "why"]);
+        assert_eq!(needs[2].options.len(), REASONS.len());
+        assert!(needs[0].unique && needs[0].on_tasks);
+    }
+}

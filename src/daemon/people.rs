@@ -1,0 +1,169 @@
+//! The people of a connection: what the CRM tells of them, and what the configuration adds.
+
+use std::collections::BTreeMap;
+
+use dealclock_connector::{Account, Discovery};
+use dealclock_model::{People, Person, PersonId};
+
+use crate::config::Connection;
+
+/// Finds people by the names that a configuration uses: mail addresses or ids of the CRM.
+struct Directory<'a> {
+    by_id: BTreeMap<&'a str, &'a Person>,
+    by_email: BTreeMap<String, &'a Person>,
+}
+
+impl<'a> Directory<'a> {
+    /// Of two people with one address the active one counts: a colleague who came back has a new account.
+    fn new(people: &'a [Person]) -> Directory<'a> {
+        let mut by_email: BTreeMap<String, &Person> = BTreeMap::new();
+        for person in people {
+            let Some(email) = &person.email else { continue };
+            let known = by_email.entry(email.to_lowercase()).or_insert(person);
+            if person.active && !known.active {
+                *known = person;
+            }
+        }
+        Directory { by_id: people.iter().map(|person| (person.id.as_str(), person)).collect(), by_email }
+    }
+
+    fn find(&self, name: &str) -> Option<&'a Person> {
+        let name = name.trim();
+        self.by_id.get(name).or_else(|| self.by_email.get(&name.to_lowercase())).copied()
+    }
+
+    fn id(&self, name: &str) -> Option<PersonId> {
+        self.find(name).map(|person| person.id.clone())
+    }
+}
+
+/// Puts the people of a connection together. Names that lead to nobody are left out; [`unknown_names`] tells them.
+pub fn assemble(connection: &Connection, account: &Account, discovery: &Discovery) -> People {
+    let directory = Directory::new(&discovery.people);
+    let fallback = connection.fallback.as_deref().and_then(|name| directory.id(name));
+    let mut people = People::new(connection.profile(account.zone, fallback));
+    people.persons = discovery.people.iter().map(|person| (person.id.clone(), person.clone())).collect();
+    for (name, entry) in &connection.people {
+        let Some(person) = directory.id(name).and_then(|id| people.persons.get_mut(&id)) else { continue };
+        person.absences.extend(&entry.absences);
+        person.absences.sort_by_key(|range| (range.from, range.to));
+        person.absences.dedup();
+        // Nobody acts for themselves.
+        let deputy = entry.deputy.as_deref().and_then(|name| directory.id(name));
+        person.deputy = deputy.filter(|deputy| *deputy != person.id).or(person.deputy.take());
+    }
+    people
+}
+
+/// A name in the configuration that leads to nobody in the CRM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownName {
+    /// The key that it stands under.
+    pub key: &'static str,
+    /// The name, a mail address shortened so that it can stand in a log.
+    pub name: String,
+    /// The person is known and can no longer log in.
+    pub inactive: bool,
+}
+
+/// Every name in the configuration that leads to nobody, or to somebody who is gone but should act.
+pub fn unknown_names(connection: &Connection, discovery: &Discovery) -> Vec<UnknownName> {
+    let directory = Directory::new(&discovery.people);
+    let mapping = &connection.mapping;
+    let named = mapping.managers.keys().map(|name| ("managers", name, false));
+    let acting = (connection.fallback.iter().map(|name| ("fallback", name)))
+        .chain(mapping.managers.values().map(|name| ("managers", name)))
+        .chain(mapping.team_managers.values().map(|name| ("team_managers", name)))
+        .chain(connection.people.values().filter_map(|entry| entry.deputy.as_ref()).map(|name| ("people", name)))
+        .map(|(key, name)| (key, name, true));
+    named
+        .chain(connection.people.keys().map(|name| ("people", name, false)))
+        .chain(acting)
+        .filter_map(|(key, name, acts)| match directory.find(name) {
+            None => Some(UnknownName { key, name: shorten(name), inactive: false }),
+            Some(person) if acts && !person.active => Some(UnknownName { key, name: shorten(name), inactive: true }),
+            Some(_) => None,
+        })
+        .collect()
+}
+
+/// A mail address that its owner recognises and nobody else can write to.
+fn shorten(name: &str) -> String {
+    match name.split_once('@') {
+        Some((local, domain)) => format!("{}…@{domain}", local.chars().take(2).collect::<String>()),
+        None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use chrono_tz::Tz;
+    use dealclock_connector::Once;
+
+    use super::*;
+    use crate::config::{Config, Environment};
+
+    fn person(id: &str, email: &str, active: bool) -> Person {
+        Person {
+            id: id.into(),
+            name: id.to_owned(),
+            email: Some(email.to_owned()),
+            zone: None,
+            active,
+            manager: None,
+            hours: None,
+            absences: Vec::new(),
+            deputy: None,
+        }
+    }
+
+    fn connection(keys: &str) -> Connection {
+        let text = format!("[connection.acme]\nkind = \"k\"\ntoken = {{ env = \"T\" }}\n{keys}");
+        let config = Config::read("my.toml", &text, Path::new(""), &Environment::default(), &["k"]).unwrap();
+        config.connections["acme"].clone()
+    }
+
+    fn discovery() -> Discovery {
+        let people = vec![
+            person("1", "Rep@x.example", true),
+            person("2", "boss@x.example", true),
+            person("3", "gone@x.example", false),
+        ];
+        Discovery { people, ..Discovery::default() }
+    }
+
+    #[test]
+    fn the_configuration_adds_absences_deputies_and_the_fallback() {
+        let connection = connection(
+            "fallback = \"BOSS@x.example\"\n[connection.acme.people.\"rep@x.example\"]\nabsent = [\"2026-12-24\"]\ndeputy = \"2\"\n\
+             [connection.acme.people.2]\ndeputy = \"2\"",
+        );
+        let account = Account {
+            id: "7".into(),
+            zone: Tz::Europe__Berlin,
+            currency: "EUR".into(),
+            once: Once::Exactly,
+            problems: Vec::new(),
+        };
+        let people = assemble(&connection, &account, &discovery());
+        assert_eq!(people.profile.fallback, Some("2".into()));
+        assert_eq!(people.profile.zone, Tz::Europe__Berlin);
+        let rep = &people.persons["1"];
+        assert_eq!((rep.absences.len(), rep.deputy.clone()), (1, Some("2".into())));
+        assert_eq!(people.persons["2"].deputy, None);
+    }
+
+    #[test]
+    fn names_that_lead_to_nobody_are_told_without_their_address() {
+        let connection = connection(
+            "fallback = \"gone@x.example\"\n[connection.acme.managers]\n\"rep@x.example\" = \"nobody@x.example\"\n\"gone@x.example\" = \"2\"",
+        );
+        let told: Vec<String> = unknown_names(&connection, &discovery())
+            .into_iter()
+            .map(|name| format!("{} {} {}", name.key, name.name, name.inactive))
+            .collect();
+        assert_eq!(told, ["fallback go…@x.example true", "managers no…@x.example false"]);
+    }
+}
