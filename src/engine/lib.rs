@@ -7,6 +7,7 @@ pub mod decide;
 pub mod flaw;
 pub mod read;
 pub mod rules;
+pub mod scenario;
 mod suggest;
 pub mod template;
 pub mod time;

@@ -110,8 +110,7 @@ impl Matter<'_> {
             let Some(next) = self.recipient(slot).map(|found| found.person).filter(|next| *next != holder) else {
                 continue;
             };
-            let why =
-                format!("the open task goes from {} to {}", name(people, &holder), name(people, &next));
+            let why = format!("the open task goes from {} to {}", name(people, &holder), name(people, &next));
             task.want.owner = Some(next);
             entries.push((task.sending.step.clone(), why));
         }

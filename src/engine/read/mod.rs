@@ -8,7 +8,7 @@ mod order;
 mod refused;
 mod remind;
 mod rule;
-mod section;
+pub(crate) mod section;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

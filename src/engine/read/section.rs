@@ -12,7 +12,7 @@ use toml_edit::{Item, TableLike, Value};
 use crate::suggest;
 
 /// A table with its place.
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     pub source: &'a Arc<Source>,
     /// The name as in its header: `rule.proposal`.
     pub path: String,
@@ -23,7 +23,7 @@ pub(super) struct Section<'a> {
 
 /// A value with its place.
 #[derive(Clone, Debug)]
-pub(super) struct Placed<T> {
+pub(crate) struct Placed<T> {
     pub value: T,
     pub span: Range<usize>,
 }
@@ -60,6 +60,11 @@ impl<'a> Section<'a> {
     /// Whether the key is there.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// What a key holds, whatever it is.
+    pub fn item(&self, key: &str) -> Option<&'a Item> {
+        self.table.get(key)
     }
 
     /// The keys in the order of the file.
@@ -218,7 +223,7 @@ impl<'a> Section<'a> {
     /// The tables of an array below this one: `[[rule.NAME.remind]]`.
     pub fn tables(&self, key: &str, faults: &mut Vec<Fault>) -> Vec<Section<'a>> {
         let Some(item) = self.table.get(key) else { return Vec::new() };
-        let path = format!("{}.{key}", self.path);
+        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         let one = |table: &'a dyn TableLike, span: Option<Range<usize>>| Section {
             source: self.source,
             path: path.clone(),
@@ -281,6 +286,6 @@ fn with_article(type_name: &str) -> String {
 }
 
 /// A time of day as `HH:MM`, with or without seconds.
-pub(super) fn read_time(text: &str) -> Option<NaiveTime> {
+pub(crate) fn read_time(text: &str) -> Option<NaiveTime> {
     ["%H:%M", "%H:%M:%S"].into_iter().find_map(|format| NaiveTime::parse_from_str(text, format).ok())
 }
