@@ -1,8 +1,201 @@
-//! `dealclock run`.
+//! `dealclock run`: the daemon itself.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dealclock_connector::Clock;
+use dealclock_model::event::StormAnswer;
+use dealclock_model::{CaseId, ConnectionId, Event, RuleKey};
+use dealclock_store::Batch;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Exit, Failure, RunArgs};
+use crate::clock::SystemClock;
+use crate::config::{Config, Loaded, read_rules};
+use crate::control::{Request, listen};
+use crate::explain::{explain, find};
+use crate::follow::{FollowError, Follower};
+use crate::launch::{LaunchError, launch};
+use crate::runtime::signals::LoopId;
+use crate::runtime::{Runtime, RuntimeError};
+use crate::{log, status};
 
-/// Carries the command out.
-pub(super) async fn run(_args: RunArgs, _context: Context) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Broken, "`run` is not part of this build"))
+/// Carries the command out: runs until SIGTERM or SIGINT, or until a followed clock has ended.
+pub(super) async fn run(_args: RunArgs, context: Context) -> Result<Exit, Failure> {
+    let loaded = context.load()?;
+    log::start(&loaded.config.log);
+    serve(loaded, &context).await
+}
+
+/// Runs a daemon until it is told to end.
+pub async fn serve(loaded: Loaded, context: &Context) -> Result<Exit, Failure> {
+    let config = loaded.config.clone();
+    let follower = match &config.follow {
+        Some(url) => Some(Follower::start(url.as_str(), &config.store.path).await?),
+        None => None,
+    };
+    let clock: Arc<dyn Clock> = match &follower {
+        Some(follower) => follower.clock(),
+        None => Arc::new(SystemClock),
+    };
+    let runtime = launch(loaded, &context.kit, &context.environment, &clock)?;
+    let desk = Arc::new(Desk { runtime: Arc::clone(&runtime), config, refused: Mutex::default() });
+    let answering = Arc::clone(&desk);
+    let socket = &desk.config.socket;
+    let _listening = listen(socket, Arc::new(move |request| answering.answer(request)))
+        .map_err(|error| Failure::new(Exit::Broken, cannot_listen(socket, &error)))?;
+    let signals = tokio::spawn(heed_signals(Arc::clone(&desk)));
+    let following = follower.map(|follower| tokio::spawn(follower.follow(Arc::clone(&runtime))));
+    tracing::info!(store = %desk.config.store.path.display(), connections = desk.config.connections.len(), "running");
+    let outcome = runtime.run().await;
+    signals.abort();
+    if let Some(following) = following {
+        match following.await {
+            Ok(followed) => followed?,
+            Err(error) => return Err(Failure::new(Exit::Broken, error.to_string())),
+        }
+    }
+    outcome?;
+    tracing::info!("stopped");
+    Ok(Exit::Ok)
+}
+
+fn cannot_listen(socket: &Path, error: &std::io::Error) -> String {
+    format!(
+        "failed to listen on the control socket {}: {error}\n  help: name another place with `[control] socket`; a path \
+         may have at most about 100 characters",
+        socket.display()
+    )
+}
+
+/// Stops in order on SIGTERM and SIGINT, and reads the rules again on SIGHUP.
+async fn heed_signals(desk: Arc<Desk>) {
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = kinds.map(signal) else {
+        tracing::error!("signals cannot be heeded; the daemon can only be killed");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {
+                // Whatever comes of it is logged where it is decided.
+                let _ = desk.reload();
+            }
+        }
+    }
+    tracing::info!("stopping after the steps that are under way");
+    desk.runtime.stop();
+}
+
+/// What answers on the control socket.
+struct Desk {
+    runtime: Arc<Runtime>,
+    config: Config,
+    /// Why the rule files were not taken, when the last reload failed.
+    refused: Mutex<Option<String>>,
+}
+
+impl Desk {
+    fn answer(&self, request: Request) -> Result<serde_json::Value, String> {
+        let runtime = &self.runtime;
+        let ruleset = runtime.ruleset();
+        let connections: Vec<ConnectionId> = self.config.connections.keys().cloned().collect();
+        let value = match request {
+            Request::Status => {
+                let mut status =
+                    status::gather(runtime.store(), &ruleset, &connections, Some(runtime), runtime.now()).map_err(text)?;
+                status.rules_refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                serde_json::to_value(status)
+            }
+            Request::Explain { record } => {
+                let record = find(runtime.store(), &connections, &record).map_err(text)?;
+                let people = runtime.connections().get(&record.connection).and_then(|connection| connection.people());
+                let people = people.ok_or("the people of this connection are not known yet")?;
+                let told = explain(runtime.store(), &ruleset, &people, record, runtime.now()).map_err(text)?;
+                serde_json::to_value(told)
+            }
+            Request::Held => {
+                serde_json::to_value(status::held(runtime.store(), &ruleset, &connections).map_err(text)?)
+            }
+            Request::Answer { connection, rule, answer } => return self.answer_storm(&connection, &rule, answer),
+            Request::Export { path } => return self.export(&path),
+            Request::Reload => return self.reload(),
+        };
+        value.map_err(text)
+    }
+
+    fn answer_storm(&self, connection: &str, rule: &str, answer: StormAnswer) -> Result<serde_json::Value, String> {
+        let connections = [ConnectionId::from(connection)];
+        let held = status::held(self.runtime.store(), &self.runtime.ruleset(), &connections).map_err(text)?;
+        if !held.iter().any(|storm| storm.rule == rule && !storm.answered) {
+            return Err(format!("no storm of rule `{rule}` is held on connection `{connection}`"));
+        }
+        let case = CaseId::Intake { connection: connections[0].clone(), rule: RuleKey::from(rule) };
+        let mut batch = Batch::new();
+        batch.put_event(&case, &Event::Answered { answer });
+        self.runtime.store().commit(batch).map_err(text)?;
+        self.runtime.store().durable_blocking().map_err(text)?;
+        self.runtime.signals().raise(&LoopId::Decide);
+        Ok(json!({ "answered": true }))
+    }
+
+    fn export(&self, path: &Path) -> Result<serde_json::Value, String> {
+        let failed = |error: std::io::Error| format!("failed to write {}: {error}", path.display());
+        let file = std::fs::File::create_new(path).map_err(failed)?;
+        let exported = self.runtime.exclusively(|store| store.export(std::io::BufWriter::new(&file))).map_err(text)?;
+        file.sync_all().map_err(failed)?;
+        Ok(json!({ "path": path, "exported": format!("{exported:?}") }))
+    }
+
+    /// Puts the rule files in force again; when one has a fault, the rules in force stay.
+    fn reload(&self) -> Result<serde_json::Value, String> {
+        let read = read_rules(&self.config);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Ok(ruleset) => {
+                let rules = ruleset.rules.by_key.len();
+                tracing::info!(rules, "the rules were read again");
+                self.runtime.replace_rules(ruleset);
+                *refused = None;
+                Ok(json!({ "rules": rules }))
+            }
+            Err(faults) => {
+                tracing::error!("the rules have faults; those in force stay\n{faults}");
+                *refused = Some(faults.to_string());
+                Err(format!("the rules have faults; those in force stay\n{faults}"))
+            }
+        }
+    }
+}
+
+fn text(error: impl std::error::Error) -> String {
+    super::exit::chain(&error)
+}
+
+impl From<FollowError> for Failure {
+    fn from(error: FollowError) -> Failure {
+        Failure::new(Exit::Crm, error.to_string())
+    }
+}
+
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Failure {
+        match error {
+            RuntimeError::Store(error) => error.into(),
+            RuntimeError::Broke(..) => Failure::new(Exit::Broken, error.to_string()),
+        }
+    }
+}
+
+impl From<LaunchError> for Failure {
+    fn from(error: LaunchError) -> Failure {
+        match error {
+            LaunchError::Connect(error) => error.into(),
+            LaunchError::Faulty(faults) => faults.into(),
+            LaunchError::Runtime(error) => error.into(),
+        }
+    }
 }

@@ -1,8 +1,80 @@
-//! `dealclock status`.
+//! `dealclock status`: how the daemon is faring.
 
-use super::{Context, Exit, Failure, StatusArgs};
+use serde_json::Value;
 
-/// Carries the command out.
-pub(super) async fn run(_args: StatusArgs, _context: Context) -> Result<Exit, Failure> {
-    Err(Failure::new(Exit::Broken, "`status` is not part of this build"))
+use super::{Context, Exit, Failure, StatusArgs, table};
+use crate::control::{Asked, Request, ask};
+use crate::launch::open_store;
+use crate::runtime::connection::Trouble;
+use crate::status::{ConnectionStatus, gather};
+
+/// Carries the command out: asks the daemon, or opens the store itself when none runs.
+pub(super) async fn run(_args: StatusArgs, context: Context) -> Result<Exit, Failure> {
+    let loaded = context.load()?;
+    let status = match ask(&loaded.config.socket, &Request::Status).await? {
+        Asked::Answer(status) => status,
+        Asked::Refused(reason) => return Err(Failure::new(Exit::NoDaemon, reason)),
+        Asked::NoDaemon => {
+            let store = open_store(&loaded.config)?;
+            let connections: Vec<_> = loaded.config.connections.keys().cloned().collect();
+            let status = gather(&store, &loaded.ruleset, &connections, None, context.clock().now())?;
+            serde_json::to_value(status).map_err(|error| Failure::new(Exit::Broken, error.to_string()))?
+        }
+    };
+    context.output.document(&status);
+    print(&status, &context);
+    Ok(Exit::Ok)
+}
+
+fn print(status: &Value, context: &Context) {
+    let output = context.output;
+    let running = if status["running"] == true { "The daemon is running." } else { "No daemon is running on this store." };
+    output.text(format_args!(
+        "{running} {} rules, {} events to decide, store {:.1} MB.",
+        status["rules"].as_array().map_or(0, Vec::len),
+        status["inbox"],
+        status["store"]["size_on_disk"].as_f64().unwrap_or_default() / 1e6,
+    ));
+    if let Some(refused) = status["rules_refused"].as_str() {
+        output.text(format_args!("The rule files have faults; the rules before them are in force:\n{refused}"));
+    }
+    let connections: Vec<ConnectionStatus> =
+        serde_json::from_value(status["connections"].clone()).unwrap_or_default();
+    let mut rows = table(&["connection", "phase", "data as of", "to write", "next timer", "tasks"]);
+    for connection in &connections {
+        let phase = match &connection.phase {
+            crate::runtime::Phase::FirstRead => "first read",
+            crate::runtime::Phase::ReadBack { .. } => "reading back",
+            crate::runtime::Phase::Live => "live",
+        };
+        let once = match &connection.once {
+            None => "not checked yet",
+            Some(dealclock_connector::Once::Exactly) => "exactly once",
+            Some(dealclock_connector::Once::AtLeastOnce(_)) => "at least once",
+        };
+        let shown = |at: Option<dealclock_model::Instant>| {
+            at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string())
+        };
+        rows.add_row([
+            connection.connection.clone(),
+            phase.to_owned(),
+            shown(connection.as_of),
+            (connection.outbox.waiting + connection.outbox.begun).to_string(),
+            shown(connection.next_timer),
+            once.to_owned(),
+        ]);
+    }
+    output.text(rows);
+    for connection in &connections {
+        for (work, Trouble { message, retry_at, failures, .. }) in &connection.troubles {
+            let again = retry_at.format("%H:%M:%SZ");
+            output.text(format_args!(
+                "{}: {work} has failed {failures} times, tried again at {again}: {message}",
+                connection.connection
+            ));
+        }
+        for problem in &connection.problems {
+            output.text(format_args!("{}: {}\n  help: {}", connection.connection, problem.what, problem.way_out));
+        }
+    }
 }

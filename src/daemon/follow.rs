@@ -1,0 +1,108 @@
+//! Runs the daemon on the virtual time of a sandbox in another process: `clock = { follow = URL }`.
+//!
+//! Whenever every loop rests, the follower tells the sandbox until when, and sets the daemon's clock to what it answers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Days;
+use dealclock_connector::Clock;
+use dealclock_model::Instant;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::HandClock;
+use crate::runtime::Runtime;
+
+/// A daemon's place among those that a sandbox waits for.
+pub struct Follower {
+    url: String,
+    name: String,
+    http: reqwest::Client,
+    clock: Arc<HandClock>,
+}
+
+/// The sandbox's time cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// No usable answer came.
+    #[error("failed to follow the clock at {url}: {reason}; is `dealclock sandbox` running there?")]
+    NoAnswer {
+        /// The address.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Time {
+    now: Instant,
+    #[serde(default)]
+    ended: bool,
+}
+
+#[derive(Serialize)]
+struct Sleep<'a> {
+    follower: &'a str,
+    until: Instant,
+}
+
+/// Longer than the sandbox holds an answer back.
+const ANSWER_WITHIN: Duration = Duration::from_secs(40);
+
+impl Follower {
+    /// Asks the sandbox for its time. `base` is its base address.
+    ///
+    /// A daemon that was killed takes its own place again: the name is made from the store's path.
+    pub async fn start(base: &str, store: &Path) -> Result<Follower, FollowError> {
+        let url = format!("{}/sandbox/time", base.trim_end_matches('/'));
+        let failed = |reason: String| FollowError::NoAnswer { url: url.clone(), reason };
+        let http = reqwest::Client::builder().timeout(ANSWER_WITHIN).no_proxy().build();
+        let http = http.map_err(|error| failed(error.to_string()))?;
+        let answer = http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
+        let answer = answer.map_err(|error| failed(without_url(error)))?;
+        let time: Time = answer.json().await.map_err(|error| failed(without_url(error)))?;
+        let name = format!("daemon at {}", store.display());
+        Ok(Follower { url, name, http, clock: Arc::new(HandClock::new(time.now)) })
+    }
+
+    /// The clock that shows the sandbox's time.
+    pub fn clock(&self) -> Arc<HandClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Moves the clock whenever every loop rests, until the sandbox's time has ended; then stops the runtime.
+    pub async fn follow(self, runtime: Arc<Runtime>) -> Result<(), FollowError> {
+        loop {
+            let until = runtime.signals().all_resting(self.clock.as_ref()).await;
+            if runtime.is_stopping() {
+                return Ok(());
+            }
+            let until = until.unwrap_or_else(|| far_from(self.clock.now()));
+            let time = self.sleep(until).await?;
+            if time.ended {
+                runtime.stop();
+                return Ok(());
+            }
+            self.clock.set(time.now);
+        }
+    }
+
+    async fn sleep(&self, until: Instant) -> Result<Time, FollowError> {
+        let failed = |reason: String| FollowError::NoAnswer { url: self.url.clone(), reason };
+        let request = self.http.post(format!("{}/sleep", self.url)).json(&Sleep { follower: &self.name, until });
+        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
+        let answer = answer.map_err(|error| failed(without_url(error)))?;
+        answer.json().await.map_err(|error| failed(without_url(error)))
+    }
+}
+
+fn without_url(error: reqwest::Error) -> String {
+    error.without_url().to_string()
+}
+
+/// A rest without an end still has to be told as an instant.
+fn far_from(now: Instant) -> Instant {
+    now.checked_add_days(Days::new(3650)).unwrap_or(now)
+}

@@ -1,0 +1,188 @@
+//! One connection at run time: its connector, what is known of the account, and how it is faring.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::Duration;
+use dealclock_connector::{Account, Connector, Discovery, Error, ErrorKind, Problem};
+use dealclock_model::{ConnectionId, Instant, People, RecordId};
+use serde::{Deserialize, Serialize};
+
+/// Makes the people directory of a connection from what its CRM tells and what the configuration adds.
+pub type Assemble = Box<dyn Fn(&Account, &Discovery) -> People + Send + Sync>;
+
+/// What a connection is made from.
+pub struct ConnectionSpec {
+    /// Its name.
+    pub id: ConnectionId,
+    /// The code that speaks to its CRM.
+    pub connector: Arc<dyn Connector>,
+    /// Time between two polls.
+    pub poll: Duration,
+    /// Time between two full reconciles.
+    pub reconcile: Duration,
+    /// Time between two readings of people, stages and fields.
+    pub refresh: Duration,
+    /// Makes the people directory.
+    pub assemble: Assemble,
+}
+
+/// One connection at run time.
+pub struct Connection {
+    /// What it was made from.
+    pub spec: ConnectionSpec,
+    people: Mutex<Option<Arc<People>>>,
+    state: Mutex<State>,
+}
+
+/// What a connection remembers while it runs; all of it can be lost without harm.
+#[derive(Default)]
+pub struct State {
+    /// The next poll; at once when unset.
+    pub next_poll: Option<Instant>,
+    /// The next check of the account; at once when unset.
+    pub next_check: Option<Instant>,
+    /// The moment up to which the connection's data is complete.
+    pub as_of: Option<Instant>,
+    /// When records were last read directly, so that they are not read twice for one reminder.
+    pub fresh: BTreeMap<RecordId, Instant>,
+    /// What stands in the way, from the last check.
+    pub problems: Vec<Problem>,
+    /// What went wrong last, by loop.
+    pub troubles: BTreeMap<&'static str, Trouble>,
+    /// The reconcile that is under way.
+    pub reconcile: Option<super::reconcile::Progress>,
+}
+
+/// A loop's present trouble.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// When it last failed.
+    pub at: Instant,
+    /// What went wrong.
+    pub message: String,
+    /// How often in a row.
+    pub failures: u32,
+    /// When it is tried again.
+    pub retry_at: Instant,
+}
+
+/// How far a connection has come; durable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Every record is being read for the first time; nothing is written.
+    #[default]
+    FirstRead,
+    /// Keys that an earlier store wrote are being read back; nothing is written.
+    ReadBack {
+        /// The last record that was looked at.
+        after: Option<RecordId>,
+    },
+    /// Changes are followed, timers fire, effects are written.
+    Live,
+}
+
+/// An administrator has to act before an attempt can succeed; until then it is repeated this often.
+const SLOW_RETRY: Duration = Duration::minutes(15);
+/// The longest pause between attempts that may succeed by themselves.
+const LONGEST_BACKOFF: Duration = Duration::minutes(5);
+/// How long a direct read of a record counts as recent.
+pub const FRESH_FOR: Duration = Duration::seconds(60);
+
+impl Connection {
+    /// A connection that has not spoken to its CRM yet.
+    pub fn new(spec: ConnectionSpec) -> Connection {
+        Connection { spec, people: Mutex::default(), state: Mutex::default() }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &ConnectionId {
+        &self.spec.id
+    }
+
+    /// The people directory, once known.
+    pub fn people(&self) -> Option<Arc<People>> {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the people directory.
+    pub fn set_people(&self, people: Arc<People>) {
+        *self.people.lock().unwrap_or_else(PoisonError::into_inner) = Some(people);
+    }
+
+    /// The state, locked; never held across a call.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a loop succeeded.
+    pub fn recovered(&self, work: &'static str) {
+        if let Some(trouble) = self.state().troubles.remove(work) {
+            tracing::info!(connection = %self.id(), work, failures = trouble.failures, "works again");
+        }
+    }
+
+    /// Notes that a loop failed, and tells when to try again.
+    pub fn failed(&self, work: &'static str, error: &Error, now: Instant) -> Instant {
+        let mut state = self.state();
+        let failures = state.troubles.get(work).map_or(0, |trouble| trouble.failures) + 1;
+        let retry_at = retry_at(error, failures, now);
+        if failures == 1 || failures.is_power_of_two() {
+            tracing::warn!(connection = %self.id(), work, failures, %retry_at, "{error}");
+        }
+        state.troubles.insert(work, Trouble { at: now, message: error.to_string(), failures, retry_at });
+        retry_at
+    }
+
+    /// When a loop that failed may try again; `None` when it may now.
+    pub fn waits(&self, work: &'static str, now: Instant) -> Option<Instant> {
+        self.state().troubles.get(work).map(|trouble| trouble.retry_at).filter(|at| *at > now)
+    }
+
+    /// Notes that records were read directly at an instant.
+    pub fn note_fresh<'a>(&self, records: impl IntoIterator<Item = &'a RecordId>, at: Instant) {
+        let mut state = self.state();
+        state.fresh.retain(|_, read| *read + FRESH_FOR > at);
+        state.fresh.extend(records.into_iter().map(|record| (record.clone(), at)));
+    }
+
+    /// Whether a record was read directly not long ago.
+    pub fn is_fresh(&self, record: &RecordId, now: Instant) -> bool {
+        self.state().fresh.get(record).is_some_and(|read| *read + FRESH_FOR > now && *read <= now)
+    }
+}
+
+/// When an attempt that failed `failures` times in a row is worth repeating.
+pub fn retry_at(error: &Error, failures: u32, now: Instant) -> Instant {
+    let backoff = Duration::seconds(1i64 << failures.min(10)).min(LONGEST_BACKOFF);
+    let wanted = match error.kind {
+        ErrorKind::Transient { retry_at: Some(at) } | ErrorKind::Throttled { until: at } => at,
+        ErrorKind::Transient { retry_at: None } | ErrorKind::Conflict | ErrorKind::Unknown => now + backoff,
+        ErrorKind::Unauthorized | ErrorKind::Rejected => now + SLOW_RETRY.min(backoff * 4),
+    };
+    // A limit that ends now, or in the past by the CRM's clock, must not become a busy loop.
+    wanted.max(now + Duration::milliseconds(10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Instant {
+        Instant::from_timestamp(seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_bounded() {
+        let error = Error::transient("no answer");
+        let pauses: Vec<_> = (1..12).map(|n| (retry_at(&error, n, at(0)) - at(0)).num_seconds()).collect();
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+    }
+
+    #[test]
+    fn the_crm_says_how_long_to_wait() {
+        assert_eq!(retry_at(&Error::throttled(at(70), "too many"), 1, at(0)), at(70));
+        assert!(retry_at(&Error::throttled(at(-5), "too many"), 1, at(0)) > at(0));
+    }
+}

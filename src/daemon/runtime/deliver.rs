@@ -1,0 +1,280 @@
+//! Writes what was decided: reads the records again, marks the intent durable, applies, and settles.
+//!
+//! Retry lives here and nowhere else. An effect whose write was begun and whose outcome is not known is looked up by its
+//! key before anything is written again.
+
+use std::sync::Mutex;
+
+use chrono::Duration;
+use dealclock_connector::{Error, ErrorKind};
+use dealclock_model::effect::{Lane, Outcome, Receipt, Write};
+use dealclock_model::{CaseId, Effect, Event, Instant, RecordRef};
+use dealclock_store::{Batch, OutboxEntry, StoreError};
+
+use super::connection::{FRESH_FOR, retry_at};
+use super::ingest::IngestError;
+use super::signals::LoopId;
+use super::{Connection, Runtime, RuntimeError, Step};
+
+const WORK: &str = "deliver";
+/// How long a write with an unknown outcome rests before it is looked up: a CRM may still be working on it.
+const SETTLING: Duration = Duration::seconds(30);
+
+/// The trouble of the mail lane, which belongs to no connection.
+#[derive(Default)]
+pub(super) struct MailLane(Mutex<Option<(u32, Instant)>>);
+
+type Answer = Result<Receipt, Error>;
+
+impl Runtime {
+    pub(super) async fn deliver_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
+        let now = self.clock.now();
+        if !self.is_live(connection)? {
+            return Ok(Step::Rest(None));
+        }
+        if let Some(until) = connection.waits(WORK, now) {
+            return Ok(Step::Rest(Some(until)));
+        }
+        let lane = Lane::Crm(connection.id().clone());
+        let limit = connection.spec.connector.descriptor().apply_batch.clamp(1, 100);
+        let ready = self.store.outbox(&lane, now, limit)?;
+        if ready.is_empty() {
+            return Ok(Step::Rest(self.store.next_ready(&lane)?.map(|at| at.max(now + Duration::milliseconds(10)))));
+        }
+        let stale = stale_records(connection, &ready, now);
+        if !stale.is_empty() {
+            return match self.reread(connection, &stale).await {
+                Ok(()) => Ok(Step::Again),
+                Err(IngestError::Store(error)) => Err(error.into()),
+                Err(IngestError::Crm(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
+            };
+        }
+        // What was just read again must be decided before anything is written: a decision may supersede it.
+        if self.has_undecided(&ready)? {
+            self.signals.raise(&LoopId::Decide);
+            return Ok(Step::Again);
+        }
+        let (begun, new): (Vec<_>, Vec<_>) = ready.into_iter().partition(|entry| entry.begun);
+        let step = if begun.is_empty() {
+            self.write(connection, new).await?
+        } else {
+            self.look_up(connection, begun).await?
+        };
+        Ok(step)
+    }
+
+    /// Whether an event waits for a case that one of these effects belongs to.
+    fn has_undecided(&self, ready: &[OutboxEntry]) -> Result<bool, StoreError> {
+        let head = self.store.inbox_head(1_000)?;
+        let cut_off = head.len() == 1_000;
+        Ok(cut_off || ready.iter().any(|entry| head.iter().any(|(_, case, _)| *case == entry.effect.case)))
+    }
+
+    /// Begins the effects, durably, and applies them.
+    async fn write(&self, connection: &Connection, entries: Vec<OutboxEntry>) -> Result<Step, RuntimeError> {
+        let now = self.clock.now();
+        let mut batch = Batch::new();
+        for entry in &entries {
+            batch.begin_effect(&entry.effect.id);
+        }
+        if !self.begin(batch).await? {
+            return Ok(Step::Again);
+        }
+        let writes: Vec<_> = entries.iter().map(|entry| (entry.effect.id, entry.effect.write.clone())).collect();
+        let answers = connection.spec.connector.apply(&writes).await;
+        let effects = entries.into_iter().map(|entry| (entry.effect, entry.attempts + 1));
+        self.settle_answers(connection, effects.zip(answers).collect(), now)
+    }
+
+    /// Makes the intent durable. `false` when a decision superseded one of the effects a moment ago.
+    async fn begin(&self, batch: Batch) -> Result<bool, RuntimeError> {
+        match self.store.commit(batch) {
+            Ok(_) => {}
+            Err(StoreError::Unexpected(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        self.store.durable().await?;
+        Ok(true)
+    }
+
+    /// Asks by key what became of effects that were begun; what was not applied is begun anew.
+    async fn look_up(&self, connection: &Connection, entries: Vec<OutboxEntry>) -> Result<Step, RuntimeError> {
+        let now = self.clock.now();
+        // Setting fields to the same values twice is harmless, so only creations have to be looked up.
+        let (creations, repeatable): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| matches!(entry.effect.write, Write::CreateTask(_)));
+        if creations.is_empty() {
+            return self.write(connection, repeatable).await;
+        }
+        let asked: Vec<_> = creations.iter().map(|entry| (entry.effect.id, entry.effect.write.clone())).collect();
+        let found = match connection.spec.connector.find(&asked).await {
+            Ok(found) => found,
+            Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
+        };
+        let (mut done, mut missing) = (Vec::new(), Vec::new());
+        for (entry, receipt) in creations.into_iter().zip(found) {
+            match receipt {
+                Some(receipt) => done.push(((entry.effect, entry.attempts), Ok(receipt))),
+                None => missing.push(entry.effect.id),
+            }
+        }
+        // What was not applied is no longer begun: one that was superseded meanwhile goes, another is written anew.
+        let mut batch = Batch::new();
+        for id in &missing {
+            batch.release_effect(id, now, "an earlier attempt did not arrive");
+        }
+        self.store.commit(batch)?;
+        self.settle_answers(connection, done, now)
+    }
+
+    /// Commits what became of each effect; an outcome is an event of its case.
+    fn settle_answers(
+        &self,
+        connection: &Connection,
+        answers: Vec<((Effect, u32), Answer)>,
+        now: Instant,
+    ) -> Result<Step, RuntimeError> {
+        let mut lane_error = None;
+        let mut settled = false;
+        for some in answers.chunks(25) {
+            let mut batch = Batch::new();
+            for ((effect, attempts), answer) in some {
+                match verdict(answer) {
+                    Verdict::Settled(outcome) => {
+                        settled = true;
+                        batch.settle(&effect.id, &outcome, now);
+                        batch.put_event(&effect.case, &Event::Settled { effect: effect.id, outcome });
+                    }
+                    Verdict::LookUp(error) => {
+                        batch.defer_effect(&effect.id, now + SETTLING, &error.message);
+                    }
+                    Verdict::Later(error) => {
+                        batch.release_effect(&effect.id, retry_at(error, *attempts, now), &error.message);
+                        lane_error = Some(error);
+                    }
+                }
+            }
+            self.store.commit(batch)?;
+        }
+        if settled {
+            self.signals.raise(&LoopId::Decide);
+        }
+        match lane_error {
+            Some(error) => Ok(Step::Rest(Some(connection.failed(WORK, error, now)))),
+            None => {
+                connection.recovered(WORK);
+                Ok(Step::Again)
+            }
+        }
+    }
+
+    pub(super) async fn mail_step(&self) -> Result<Step, RuntimeError> {
+        let now = self.clock.now();
+        let paused = self.mail_lane.lock().filter(|(_, until)| *until > now);
+        if let Some((_, until)) = paused {
+            return Ok(Step::Rest(Some(until)));
+        }
+        let Some(entry) = self.store.outbox(&Lane::Mail, now, 1)?.into_iter().next() else {
+            return Ok(Step::Rest(self.store.next_ready(&Lane::Mail)?.map(|at| at.max(now + Duration::milliseconds(10)))));
+        };
+        let effect = entry.effect;
+        let Write::SendEmail(email) = &effect.write else {
+            unreachable!("only e-mails leave through the mail lane");
+        };
+        let address = self.connections.get(effect.case.connection()).and_then(Connection::people).and_then(|people| {
+            people.get(&email.to).and_then(|person| person.email.clone())
+        });
+        let answer = match (address, &self.mail) {
+            (_, None) => Err(Error::rejected("e-mail is not enabled: `[mail] enabled = true` with a server sends it")),
+            (None, Some(_)) => Err(Error::rejected(format!("no mail address is known for person {}", email.to))),
+            // After an unknown outcome a message goes again with the same Message-ID, or never, as configured.
+            (Some(_), Some(mail)) if entry.begun && !mail.sends_again() => {
+                Err(Error::rejected("the outcome of an earlier attempt is unknown, and `mail.on_unknown` is `drop`"))
+            }
+            (Some(address), Some(mail)) => {
+                let mut batch = Batch::new();
+                batch.begin_effect(&effect.id);
+                if !self.begin(batch).await? {
+                    return Ok(Step::Again);
+                }
+                mail.send(&effect.id, email, &address, now).await
+            }
+        };
+        self.settle_mail(&effect, &answer, now)
+    }
+
+    fn settle_mail(&self, effect: &Effect, answer: &Answer, now: Instant) -> Result<Step, RuntimeError> {
+        let mut batch = Batch::new();
+        match verdict(answer) {
+            Verdict::Settled(outcome) => {
+                batch.settle(&effect.id, &outcome, now);
+                batch.put_event(&effect.case, &Event::Settled { effect: effect.id, outcome });
+                *self.mail_lane.lock_mut() = None;
+            }
+            Verdict::LookUp(error) => {
+                batch.defer_effect(&effect.id, now + SETTLING, &error.message);
+            }
+            Verdict::Later(error) => {
+                let mut lane = self.mail_lane.lock_mut();
+                let failures = lane.map_or(0, |(failures, _)| failures) + 1;
+                let until = retry_at(error, failures, now);
+                if failures.is_power_of_two() {
+                    tracing::warn!(failures, retry_at = %until, "mail is not accepted: {error}");
+                }
+                *lane = Some((failures, until));
+                batch.release_effect(&effect.id, until, &error.message);
+            }
+        }
+        self.store.commit(batch)?;
+        self.signals.raise(&LoopId::Decide);
+        Ok(Step::Again)
+    }
+}
+
+/// What an answer means for the effect.
+enum Verdict<'a> {
+    Settled(Outcome),
+    LookUp(&'a Error),
+    Later(&'a Error),
+}
+
+fn verdict(answer: &Answer) -> Verdict<'_> {
+    match answer {
+        Ok(receipt) => Verdict::Settled(Outcome::Applied(receipt.clone())),
+        Err(error) => match error.kind {
+            ErrorKind::Rejected => Verdict::Settled(Outcome::Refused { reason: error.message.clone() }),
+            ErrorKind::Unknown => Verdict::LookUp(error),
+            ErrorKind::Transient { .. }
+            | ErrorKind::Throttled { .. }
+            | ErrorKind::Unauthorized
+            | ErrorKind::Conflict => Verdict::Later(error),
+        },
+    }
+}
+
+/// The records whose reminders are about to be written and that were not read recently.
+fn stale_records(connection: &Connection, ready: &[OutboxEntry], now: Instant) -> Vec<RecordRef> {
+    let mut stale: Vec<RecordRef> = ready
+        .iter()
+        .filter(|entry| matches!(entry.effect.write, Write::CreateTask(_)) && !entry.begun)
+        .filter(|entry| entry.effect.decided_at + FRESH_FOR <= now)
+        .filter_map(|entry| match &entry.effect.case {
+            CaseId::Record(record) => Some(record.clone()),
+            CaseId::Person { .. } | CaseId::Intake { .. } => None,
+        })
+        .filter(|record| !connection.is_fresh(&record.id, now))
+        .collect();
+    stale.sort();
+    stale.dedup();
+    stale
+}
+
+impl MailLane {
+    fn lock(&self) -> Option<(u32, Instant)> {
+        *self.lock_mut()
+    }
+
+    fn lock_mut(&self) -> std::sync::MutexGuard<'_, Option<(u32, Instant)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,288 @@
+//! The loops of the data's way. Each is a `step()` that takes no input but the store, and a loop that repeats it.
+//!
+//! The binary drives every loop as a task of its own, so that a connection that fails holds up no other; a simulation
+//! takes the same steps by hand, in a fixed order, with [`Runtime::settle`].
+
+pub mod connection;
+mod decider;
+mod deliver;
+mod ingest;
+pub mod mail;
+mod poll;
+pub mod reconcile;
+mod recover;
+mod rollout;
+pub mod signals;
+mod steward;
+mod timers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use dealclock_connector::Clock;
+use dealclock_engine::Ruleset;
+use dealclock_model::effect::Lane;
+use dealclock_model::{ConnectionId, Instant};
+use dealclock_store::{Store, StoreError};
+use tokio::task::JoinSet;
+
+pub use connection::{Connection, ConnectionSpec, Phase};
+pub use mail::Mail;
+pub use steward::{KnownAccount, recall_people};
+use signals::{LoopId, Signals};
+
+/// What a step leaves to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Something was done; there may be more.
+    Again,
+    /// Nothing to do before this instant, or before a signal.
+    Rest(Option<Instant>),
+}
+
+/// Why a daemon cannot go on. Trouble with a CRM or a mail server is never one of these.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The store cannot be read or written; nothing may be acknowledged or sent any more.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A loop ended by itself, which is a defect.
+    #[error("the loop `{0}` broke off: {1}")]
+    Broke(String, String),
+}
+
+/// The daemon's inside: store, rules, connections and loops.
+pub struct Runtime {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    ruleset: ArcSwap<Ruleset>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    mail: Option<Arc<dyn Mail>>,
+    mail_lane: deliver::MailLane,
+    deciding: std::sync::Mutex<()>,
+    signals: Signals,
+    loops: Vec<LoopId>,
+    stopping: AtomicBool,
+}
+
+impl Runtime {
+    /// Puts a daemon together; nothing is read or written yet but what the store already holds.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        ruleset: Ruleset,
+        connections: Vec<ConnectionSpec>,
+        mail: Option<Arc<dyn Mail>>,
+    ) -> Result<Arc<Runtime>, RuntimeError> {
+        let connections: BTreeMap<_, _> =
+            connections.into_iter().map(|spec| (spec.id.clone(), Connection::new(spec))).collect();
+        for connection in connections.values() {
+            if let Some(people) = steward::recall_people(&store, connection.id())? {
+                connection.set_people(Arc::new(people));
+            }
+        }
+        let mut loops = vec![LoopId::Decide, LoopId::Deliver(Lane::Mail)];
+        for id in connections.keys() {
+            loops.extend([
+                LoopId::Steward(id.clone()),
+                LoopId::Rollout(id.clone()),
+                LoopId::Poll(id.clone()),
+                LoopId::Recover(id.clone()),
+                LoopId::Timers(id.clone()),
+                LoopId::Deliver(Lane::Crm(id.clone())),
+                LoopId::Reconcile(id.clone()),
+            ]);
+        }
+        loops.sort();
+        let signals = Signals::default();
+        for id in &loops {
+            signals.add(id.clone());
+        }
+        Ok(Arc::new(Runtime {
+            store,
+            clock,
+            ruleset: ArcSwap::from_pointee(ruleset),
+            connections,
+            mail,
+            mail_lane: deliver::MailLane::default(),
+            deciding: std::sync::Mutex::new(()),
+            signals,
+            loops,
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The rules in force.
+    pub fn ruleset(&self) -> Arc<Ruleset> {
+        self.ruleset.load_full()
+    }
+
+    /// The connections by name.
+    pub fn connections(&self) -> &BTreeMap<ConnectionId, Connection> {
+        &self.connections
+    }
+
+    /// The present instant of the daemon's clock.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// How the loops wake each other.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// Does something with the store while nothing is decided, such as an export that must be one moment's.
+    pub fn exclusively<T>(&self, work: impl FnOnce(&Store) -> T) -> T {
+        let _nothing_is_decided = self.deciding.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        work(&self.store)
+    }
+
+    /// Puts other rules in force; records that stand in the store are judged anew.
+    pub fn replace_rules(&self, ruleset: Ruleset) {
+        self.ruleset.store(Arc::new(ruleset));
+        for id in self.connections.keys() {
+            self.signals.raise(&LoopId::Rollout(id.clone()));
+        }
+    }
+
+    /// Asks every loop to end after its present step.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.signals.raise_all();
+    }
+
+    /// Whether the loops were asked to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Takes one step of one loop.
+    pub async fn step(&self, id: &LoopId) -> Result<Step, RuntimeError> {
+        match id {
+            LoopId::Decide => self.decide_step(),
+            LoopId::Steward(connection) => self.steward_step(self.connection(connection)).await,
+            LoopId::Rollout(connection) => self.rollout_step(self.connection(connection)),
+            LoopId::Poll(connection) => self.poll_step(self.connection(connection)).await,
+            LoopId::Recover(connection) => self.recover_step(self.connection(connection)).await,
+            LoopId::Timers(connection) => self.timers_step(self.connection(connection)).await,
+            LoopId::Deliver(Lane::Crm(connection)) => self.deliver_step(self.connection(connection)).await,
+            LoopId::Deliver(Lane::Mail) => self.mail_step().await,
+            LoopId::Reconcile(connection) => self.reconcile_step(self.connection(connection)).await,
+        }
+    }
+
+    /// Takes steps in a fixed order until no loop has anything to do, and tells when the first of them has again.
+    pub async fn settle(&self) -> Result<Option<Instant>, RuntimeError> {
+        loop {
+            let mut earliest: Option<Instant> = None;
+            let mut again = false;
+            for id in &self.loops {
+                match self.step(id).await? {
+                    Step::Again => again = true,
+                    Step::Rest(Some(until)) => earliest = Some(earliest.map_or(until, |e| e.min(until))),
+                    Step::Rest(None) => {}
+                }
+            }
+            if !again {
+                return Ok(earliest);
+            }
+        }
+    }
+
+    /// Runs every loop as a task until [`Runtime::stop`], and makes everything durable before it returns.
+    pub async fn run(self: &Arc<Self>) -> Result<(), RuntimeError> {
+        let mut tasks = JoinSet::new();
+        for id in self.loops.iter().cloned() {
+            let runtime = Arc::clone(self);
+            tasks.spawn(async move {
+                let result = runtime.drive(&id).await;
+                runtime.signals.remove(&id);
+                (id, result)
+            });
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            let failure = match ended {
+                Ok((_, Ok(()))) => continue,
+                Ok((id, Err(error))) => {
+                    tracing::error!(work = %id, "{error}");
+                    error
+                }
+                Err(join) => RuntimeError::Broke("?".into(), join.to_string()),
+            };
+            self.stop();
+            if outcome.is_ok() {
+                outcome = Err(failure);
+            }
+        }
+        outcome?;
+        self.store.durable().await?;
+        Ok(())
+    }
+
+    async fn drive(&self, id: &LoopId) -> Result<(), RuntimeError> {
+        while !self.is_stopping() {
+            match self.step(id).await? {
+                // Many steps never wait for anything, and others want their turn on this thread.
+                Step::Again => tokio::task::yield_now().await,
+                Step::Rest(until) => self.signals.rest(id, until, self.clock.as_ref()).await,
+            }
+        }
+        Ok(())
+    }
+
+    fn connection(&self, id: &ConnectionId) -> &Connection {
+        self.connections.get(id).expect("loops are made from the connections, which never change")
+    }
+
+    fn phase(&self, connection: &Connection) -> Result<Phase, StoreError> {
+        Ok(self.store.meta(&names::phase(connection.id()))?.unwrap_or_default())
+    }
+
+    fn is_live(&self, connection: &Connection) -> Result<bool, StoreError> {
+        Ok(connection.people().is_some() && self.phase(connection)? == Phase::Live)
+    }
+}
+
+/// The names under which the store keeps what is known of a connection.
+pub mod names {
+    use dealclock_model::{ConnectionId, Object};
+
+    /// [`super::Phase`].
+    pub fn phase(connection: &ConnectionId) -> String {
+        format!("phase/{connection}")
+    }
+
+    /// The cursor of the changes of one kind of record.
+    pub fn cursor(connection: &ConnectionId, object: Object) -> String {
+        format!("cursor/{connection}/{object}")
+    }
+
+    /// [`super::steward::KnownAccount`].
+    pub fn account(connection: &ConnectionId) -> String {
+        format!("account/{connection}")
+    }
+
+    /// The profile and the persons of the last discovery.
+    pub fn people(connection: &ConnectionId) -> String {
+        format!("people/{connection}")
+    }
+
+    /// [`super::rollout::Rollout`].
+    pub fn rollout(connection: &ConnectionId) -> String {
+        format!("rules/{connection}")
+    }
+
+    /// [`super::reconcile::Reconciled`].
+    pub fn reconciled(connection: &ConnectionId) -> String {
+        format!("reconciled/{connection}")
+    }
+}

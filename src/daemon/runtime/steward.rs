@@ -1,0 +1,130 @@
+//! Checks the account at start and keeps people, stages and fields up to date.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dealclock_connector::{Account, Error, Once, Problem};
+use dealclock_model::people::Profile;
+use dealclock_model::{ConnectionId, Event, People, Person, PersonId};
+use dealclock_store::{Batch, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+use super::signals::LoopId;
+use super::{Connection, Runtime, RuntimeError, Step, names};
+
+const WORK: &str = "account";
+
+/// The account that a connection's records belong to; durable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownAccount {
+    /// The account's id in the CRM.
+    pub id: String,
+    /// Whether tasks appear exactly once there.
+    pub once: Once,
+    /// What must be mended, as of the last check.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
+}
+
+/// The people directory as it is kept over a restart.
+#[derive(Serialize, Deserialize)]
+struct KnownPeople {
+    profile: Profile,
+    persons: Vec<Person>,
+}
+
+/// The people directory of an earlier run, so that a restart needs no CRM to go on.
+pub fn recall_people(store: &Store, connection: &ConnectionId) -> Result<Option<People>, StoreError> {
+    let known: Option<KnownPeople> = store.meta(&names::people(connection))?;
+    Ok(known.map(|KnownPeople { profile, persons }| {
+        let persons = persons.into_iter().map(|person| (person.id.clone(), person)).collect();
+        People { profile, persons }
+    }))
+}
+
+impl Runtime {
+    pub(super) async fn steward_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
+        let now = self.clock.now();
+        if let Some(until) = connection.waits(WORK, now) {
+            return Ok(Step::Rest(Some(until)));
+        }
+        let next_check = connection.state().next_check;
+        if let Some(at) = next_check.filter(|at| *at > now) {
+            return Ok(Step::Rest(Some(at)));
+        }
+        match self.look_after(connection).await {
+            Ok(Ok(())) => {
+                connection.recovered(WORK);
+                let at = now + connection.spec.refresh;
+                connection.state().next_check = Some(at);
+                let id = connection.id().clone();
+                for next in [LoopId::Rollout(id.clone()), LoopId::Poll(id)] {
+                    self.signals.raise(&next);
+                }
+                Ok(Step::Again)
+            }
+            Ok(Err(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn look_after(&self, connection: &Connection) -> Result<Result<(), Error>, StoreError> {
+        let connector = &connection.spec.connector;
+        let (account, discovery) = match connector.check().await {
+            Ok(account) => match connector.discover().await {
+                Ok(discovery) => (account, discovery),
+                Err(error) => return Ok(Err(error)),
+            },
+            Err(error) => return Ok(Err(error)),
+        };
+        let known: Option<KnownAccount> = self.store.meta(&names::account(connection.id()))?;
+        if let Some(known) = known.filter(|known| known.id != account.id) {
+            return Ok(Err(another_account(connection, &known.id, &account.id)));
+        }
+        connection.state().problems = account.problems.clone();
+        let people = (connection.spec.assemble)(&account, &discovery);
+        self.accept_people(connection, &account, people)?;
+        Ok(Ok(()))
+    }
+
+    /// Keeps the directory, and tells the cases that name somebody who changed.
+    fn accept_people(&self, connection: &Connection, account: &Account, people: People) -> Result<(), StoreError> {
+        let before = connection.people();
+        let changed = before.as_ref().map(|before| changed_persons(before, &people)).unwrap_or_default();
+        let mut events = BTreeMap::new();
+        for person in &changed {
+            for case in self.store.cases_naming(connection.id(), person)? {
+                events.insert(case, Event::PersonChanged);
+            }
+        }
+        let known = KnownAccount {
+            id: account.id.clone(),
+            once: account.once.clone(),
+            problems: account.problems.clone(),
+        };
+        let mut batch = Batch::new();
+        batch.put_meta(&names::account(connection.id()), &known);
+        let directory =
+            KnownPeople { profile: people.profile.clone(), persons: people.persons.values().cloned().collect() };
+        batch.put_meta(&names::people(connection.id()), &directory);
+        connection.set_people(Arc::new(people));
+        // A profile that changed, such as another send time, is carried to the records by the rollout.
+        self.enqueue(events.into_iter().collect(), batch)
+    }
+}
+
+fn another_account(connection: &Connection, known: &str, found: &str) -> Error {
+    Error::unauthorized(format!(
+        "the credential of connection `{}` belongs to account {found}, but its records in the store are of account \
+         {known}; use a credential of account {known}, or give the new account a connection name of its own",
+        connection.id()
+    ))
+}
+
+fn changed_persons(before: &People, after: &People) -> Vec<PersonId> {
+    let all = before.persons.keys().chain(after.persons.keys());
+    let mut changed: Vec<_> = all.filter(|id| before.get(id) != after.get(id)).cloned().collect();
+    changed.sort();
+    changed.dedup();
+    changed
+}

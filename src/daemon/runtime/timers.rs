@@ -1,0 +1,85 @@
+//! Turns due timers into events, after the records they are about were read again.
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+use dealclock_connector::Error;
+use dealclock_model::event::Origin;
+use dealclock_model::{CaseId, Event, Instant, RecordRef};
+use dealclock_store::Batch;
+
+use super::ingest::{IngestError, Page};
+use super::{Connection, Runtime, RuntimeError, Step};
+
+const WORK: &str = "timers";
+
+impl Runtime {
+    pub(super) async fn timers_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
+        let now = self.clock.now();
+        if !self.is_live(connection)? {
+            return Ok(Step::Rest(None));
+        }
+        if let Some(until) = connection.waits(WORK, now) {
+            return Ok(Step::Rest(Some(until)));
+        }
+        let limit = connection.spec.connector.descriptor().fetch_batch.clamp(1, 100);
+        let due = self.store.due_on(connection.id(), now, limit)?;
+        if due.is_empty() {
+            return Ok(Step::Rest(self.store.next_timer_on(connection.id(), None)?));
+        }
+        let records: Vec<RecordRef> = due.iter().filter_map(|(_, case)| case.record().cloned()).collect();
+        match self.reread(connection, &records).await {
+            Ok(()) => connection.recovered(WORK),
+            Err(IngestError::Store(error)) => return Err(error.into()),
+            Err(IngestError::Crm(error)) => return self.wait_for_data(connection, due, &error, now),
+        }
+        self.wake(due, |_| Event::Due { as_of: now, waited: false })?;
+        Ok(Step::Again)
+    }
+
+    /// Reads records directly and takes in what differs; afterwards they count as fresh.
+    pub(super) async fn reread(&self, connection: &Connection, records: &[RecordRef]) -> Result<(), IngestError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let as_of = self.clock.now();
+        let changes = connection.spec.connector.fetch(records).await?;
+        self.take_in(connection, Page { changes, origin: Origin::Reread, as_of, cursor: None }).await?;
+        connection.note_fresh(records.iter().map(|record| &record.id), as_of);
+        Ok(())
+    }
+
+    /// The records cannot be read now. A reminder waits so long; afterwards it is decided on what is known.
+    fn wait_for_data(
+        &self,
+        connection: &Connection,
+        due: Vec<(Instant, CaseId)>,
+        error: &Error,
+        now: Instant,
+    ) -> Result<Step, RuntimeError> {
+        let retry_at = connection.failed(WORK, error, now);
+        let max_wait = connection.people().map_or(0, |people| people.profile.max_wait_secs);
+        let max_wait = Duration::seconds(max_wait.into());
+        let (overdue, waiting): (Vec<_>, Vec<_>) = due.into_iter().partition(|(at, _)| *at + max_wait <= now);
+        let give_up_at = waiting.iter().map(|(at, _)| *at + max_wait).min();
+        let as_of = connection.state().as_of;
+        self.wake(overdue, |at| Event::Due { as_of: as_of.unwrap_or(at).min(now), waited: true })?;
+        Ok(Step::Rest(Some(give_up_at.map_or(retry_at, |at| at.min(retry_at).max(now + Duration::milliseconds(10))))))
+    }
+
+    /// Puts an event into the inbox for each timer, and takes the timer away in the same batch.
+    fn wake(&self, due: Vec<(Instant, CaseId)>, event: impl Fn(Instant) -> Event) -> Result<(), RuntimeError> {
+        // A case has one timer, yet the same case may stand twice in a list read while it was moved.
+        let due: BTreeMap<CaseId, Instant> = due.into_iter().map(|(at, case)| (case, at)).collect();
+        for some in due.into_iter().collect::<Vec<_>>().chunks(30) {
+            let mut batch = Batch::new();
+            for (case, at) in some {
+                batch.put_event(case, &event(*at));
+                batch.set_timer(case, None);
+            }
+            self.store.commit(batch)?;
+        }
+        self.signals.raise(&super::signals::LoopId::Decide);
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! How the daemon is faring, gathered from the store and, while it runs, from its loops.
+
+use std::collections::BTreeMap;
+
+use dealclock_connector::{Once, Problem};
+use dealclock_engine::Ruleset;
+use dealclock_model::effect::Lane;
+use dealclock_model::{CaseId, ConnectionId, Instant, Object};
+use dealclock_store::{Health, OutboxCounts, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::runtime::connection::Trouble;
+use crate::runtime::reconcile::Reconciled;
+use crate::runtime::{Phase, Runtime, names};
+
+/// The answer to `dealclock status`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// When it was gathered, by the daemon's clock.
+    pub at: Instant,
+    /// Whether a daemon runs on the store.
+    pub running: bool,
+    /// The store.
+    pub store: Health,
+    /// Events that wait to be decided.
+    pub inbox: u64,
+    /// The rules in force.
+    pub rules: Vec<RuleLine>,
+    /// Why the rules in force are older than the files, when a reload failed.
+    pub rules_refused: Option<String>,
+    /// Mail that waits.
+    pub mail: Waiting,
+    /// The connections.
+    pub connections: Vec<ConnectionStatus>,
+}
+
+/// One rule in force.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RuleLine {
+    /// Its key.
+    pub rule: String,
+    /// What people call it.
+    pub title: String,
+}
+
+/// Effects of one lane that are not settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Decided and not begun.
+    pub waiting: u64,
+    /// Begun, outcome unknown.
+    pub begun: u64,
+}
+
+/// One connection.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConnectionStatus {
+    /// Its name.
+    pub connection: String,
+    /// How far it has come.
+    pub phase: Phase,
+    /// The moment up to which its data is complete; only known while the daemon runs.
+    pub as_of: Option<Instant>,
+    /// The account's id.
+    pub account: Option<String>,
+    /// Whether tasks appear exactly once there.
+    pub once: Option<Once>,
+    /// What must be mended, as of the last check.
+    pub problems: Vec<Problem>,
+    /// Loops that are failing now.
+    pub troubles: BTreeMap<String, Trouble>,
+    /// Effects on their way to the CRM.
+    pub outbox: Waiting,
+    /// When the next timer comes.
+    pub next_timer: Option<Instant>,
+    /// The last full comparison.
+    pub reconciled: Option<Reconciled>,
+}
+
+/// A storm that waits for an answer, or had one and is being let go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldStorm {
+    /// The connection.
+    pub connection: String,
+    /// The rule.
+    pub rule: String,
+    /// When it began.
+    pub since: Instant,
+    /// How many records are held.
+    pub records: usize,
+    /// Whether it was answered.
+    pub answered: bool,
+}
+
+/// Gathers the status; `runtime` while a daemon runs in this process.
+pub fn gather(
+    store: &Store,
+    ruleset: &Ruleset,
+    connections: &[ConnectionId],
+    runtime: Option<&Runtime>,
+    now: Instant,
+) -> Result<Status, StoreError> {
+    let counts = store.outbox_counts()?;
+    let rules = ruleset.rules.by_key.values();
+    let rules = rules.map(|rule| RuleLine { rule: rule.key.to_string(), title: rule.title.clone() }).collect();
+    Ok(Status {
+        at: now,
+        running: runtime.is_some(),
+        store: store.health()?,
+        inbox: store.inbox_len()?,
+        rules,
+        rules_refused: None,
+        mail: waiting(&counts, &Lane::Mail),
+        connections: connections
+            .iter()
+            .map(|id| connection_status(store, &counts, id, runtime))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn waiting(counts: &BTreeMap<Lane, OutboxCounts>, lane: &Lane) -> Waiting {
+    counts.get(lane).map_or_else(Waiting::default, |counts| Waiting { waiting: counts.waiting, begun: counts.begun })
+}
+
+fn connection_status(
+    store: &Store,
+    counts: &BTreeMap<Lane, OutboxCounts>,
+    id: &ConnectionId,
+    runtime: Option<&Runtime>,
+) -> Result<ConnectionStatus, StoreError> {
+    let account: Option<crate::runtime::KnownAccount> = store.meta(&names::account(id))?;
+    let (as_of, troubles) = match runtime.and_then(|runtime| runtime.connections().get(id)) {
+        Some(connection) => {
+            let state = connection.state();
+            (state.as_of, state.troubles.iter().map(|(work, trouble)| ((*work).to_owned(), trouble.clone())).collect())
+        }
+        None => (None, BTreeMap::new()),
+    };
+    Ok(ConnectionStatus {
+        connection: id.to_string(),
+        phase: store.meta(&names::phase(id))?.unwrap_or_default(),
+        as_of,
+        once: account.as_ref().map(|account| account.once.clone()),
+        problems: account.as_ref().map(|account| account.problems.clone()).unwrap_or_default(),
+        account: account.map(|account| account.id),
+        troubles,
+        outbox: waiting(counts, &Lane::Crm(id.clone())),
+        next_timer: store.next_timer_on(id, None)?,
+        reconciled: store.meta(&names::reconciled(id))?,
+    })
+}
+
+/// The storms that are held on some connections.
+pub fn held(store: &Store, ruleset: &Ruleset, connections: &[ConnectionId]) -> Result<Vec<HeldStorm>, StoreError> {
+    let mut storms = Vec::new();
+    for connection in connections {
+        for rule in ruleset.rules.about(Object::Opportunity, connection) {
+            let id = CaseId::Intake { connection: connection.clone(), rule: rule.key.clone() };
+            let Some(dealclock_model::Case::Intake(intake)) = store.case(&id)? else { continue };
+            storms.extend(intake.storm.map(|storm| HeldStorm {
+                connection: connection.to_string(),
+                rule: rule.key.to_string(),
+                since: storm.since,
+                records: storm.held.len() + storm.unlisted as usize,
+                answered: storm.answer.is_some(),
+            }));
+        }
+    }
+    Ok(storms)
+}
