@@ -67,11 +67,10 @@ fn spare_after_merges(ledger: &Ledger<'_>, expected: &mut [Expected<'_, '_>]) {
     for (survivor, (deal, _)) in &ledger.deals {
         for life in &deal.record.life {
             let LifeEvent::Absorbed(absorbed) = &life.event else { continue };
-            let merged_by = life.at + ledger.tolerance.reconcile;
             let sent_before = |each: &&Expected<'_, '_>| each.deal == absorbed && each.reminder.due <= life.at;
             let steps: BTreeSet<usize> = expected.iter().filter(sent_before).map(|each| each.step).collect();
             let after = |each: &Expected<'_, '_>| {
-                each.deal == *survivor && steps.contains(&each.step) && each.reminder.until >= life.at.min(merged_by)
+                each.deal == *survivor && steps.contains(&each.step) && each.reminder.until >= life.at
             };
             spared.extend(expected.iter().enumerate().filter(|(_, each)| after(each)).map(|(index, _)| index));
         }

@@ -69,7 +69,7 @@ pub(super) enum EndReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Violated {
     pub(super) at: DateTime<Utc>,
-    /// Whether it must have been noticed by now, and no other reading of the facts is right as well.
+    /// Whether it must have been noticed by now, and is known to the day.
     pub(super) certain: bool,
 }
 
@@ -129,11 +129,8 @@ impl<'a> Episode<'a> {
         let mode = if spell.silenced { Mode::Silenced } else { Mode::Running };
         let stretch = Stretch { from: spell.from, to: spell.to, mode, owner: spell.owner };
         if mode == Mode::Running && self.violated.is_none() && self.deadline < stretch.to {
-            let late = self.deadline < stretch.from;
-            // After a silence it is violated when the silence ends; who comes back late or enters late may be spared.
-            let after_silence = self.stretches.last().is_some_and(|before| before.mode == Mode::Silenced);
-            let certain = !self.vague && (!late || after_silence);
-            self.violated = Some(Violated { at: self.deadline.max(stretch.from), certain });
+            // Who enters late, comes back late or ends a silence late is late at that instant: zero stays where it is.
+            self.violated = Some(Violated { at: self.deadline.max(stretch.from), certain: !self.vague });
         }
         self.stretches.push(stretch);
     }

@@ -31,7 +31,7 @@ pub struct AuditReport {
     pub tasks_left_open: u64,
     /// Violations that must have been noticed.
     pub violations: u64,
-    /// Further violations that may have been noticed: at the very end, or where two readings of the facts are right.
+    /// Further violations that may have been noticed: at the very end, or where it is not known from which day to count.
     pub violations_borderline: u64,
     /// Every violation, the borderline ones included, in order of time.
     pub violated: Vec<ViolationFound>,

@@ -262,6 +262,14 @@ fn a_brief_absence_goes_on_with_the_clock_and_a_long_one_starts_another() {
 }
 
 #[test]
+fn a_deal_that_grows_after_its_deadline_is_late_at_once_and_nobody_is_reminded() {
+    let small = Account::with_open_deal().deal("2026-03-02T17:01:00Z", "amount", "40000");
+    let report = small.deal("2026-03-09T15:00:00Z", "amount", "70000").check(&[]);
+    assert_eq!((report.reminders_due, report.violations), (0, 1));
+    assert_eq!((report.violated[0].at, report.violated[0].reminded), (at("2026-03-09T15:00:00Z"), false));
+}
+
+#[test]
 fn a_reminder_goes_to_whoever_owns_the_deal_when_it_is_due() {
     let handed = || both_handed("2026-03-04T15:00:00Z");
     handed().task_for(COLLEAGUE, SECOND, 1, "b613f36e3cbcb3146043-e1-r0-000000000001").check(&[]);
