@@ -28,6 +28,7 @@ pub use args::{
     StormArgs, TestArgs,
 };
 pub use exit::{Exit, Failure};
+pub use run::serve;
 pub use output::{Output, table};
 
 use crate::config::{Config, Environment, Loaded};

@@ -42,7 +42,7 @@ pub(super) fn build(name: &str, text: &str, directory: &Path, environment: &Envi
         if let [front @ .., secret, _place] = path.as_slice()
             && matches!(secret.as_str(), "token" | "password")
         {
-            remove(walked.document.as_table_mut(), &[front, &[secret.clone()]].concat());
+            remove(walked.document.as_table_mut(), &[front, std::slice::from_ref(secret)].concat());
         }
     }
     let mut faults = walked.faults;
