@@ -31,7 +31,7 @@ pub(super) fn replay(
     stamp: Instant,
 ) -> Vec<(Instant, Record)> {
     let mut turns = Turns::new();
-    let between = |at: Instant| at < stamp && since.is_none_or(|since| since < at);
+    let between = |at: Instant| at <= stamp && since.is_none_or(|since| since < at);
     take_history(&mut turns, history, after, &between);
     take_times(&mut turns, before, after, history, &between);
     if turns.is_empty() {

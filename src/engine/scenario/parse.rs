@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::str::FromStr;
 
-use chrono::{NaiveDate, NaiveDateTime, Weekday};
+use chrono::{Duration, NaiveDate, NaiveDateTime, Weekday};
 use chrono_tz::Tz;
 use dealclock_model::event::StormAnswer;
 use dealclock_model::fault::Fault;
@@ -78,7 +78,8 @@ pub(super) fn read(block: &Section<'_>, catalogs: &Catalogs, faults: &mut Vec<Fa
     }
     expect.sort_by_key(|expected| expected.at);
     let last = timeline.last().map(|moment| moment.at.max(moment.seen)).max(expect.last().map(|expected| expected.at));
-    let until = reader.instant(block, "until", faults).max(last)?;
+    // To the end of the minute, since times are written in minutes.
+    let until = reader.instant(block, "until", faults).max(last)? + Duration::seconds(59);
     Some(Script { name, zone, people, history, started, timeline, expect, until })
 }
 
