@@ -145,7 +145,7 @@ pub struct Clock {
     pub state: ClockState,
     /// The instant the clock counts from.
     pub zero: Instant,
-    /// Since when the rule applies without a break; steps that lie before it are not sent.
+    /// Since when the rule applies without a break, by the CRM's time where it came by a change.
     pub since: Instant,
     /// The zone in which days are counted: the owner's at the episode's start.
     pub zone: Tz,
@@ -339,7 +339,7 @@ pub struct PersonCase {
     pub unlisted: u32,
     /// The overflow task of that date, once decided, with the effect that makes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<(EffectId, TaskMemo)>,
+    pub task: Option<Box<(EffectId, TaskMemo)>>,
     /// When the overflow task is to be written or brought up to date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_at: Option<Instant>,

@@ -35,6 +35,10 @@ pub enum Subject<'a> {
 
 impl EffectId {
     /// Makes the id; a pure function of its arguments.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "these are the eight ingredients of an identity, no more and no less"
+    )]
     pub fn new(
         connection: &ConnectionId,
         rule: &RuleKey,

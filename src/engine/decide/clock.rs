@@ -105,6 +105,7 @@ impl Matter<'_> {
     /// The same episode goes on after the rule did not apply, or the work was undone.
     pub(super) fn resume(&self, clock: &mut Clock, at: Instant, why: &str, out: &mut Draft) {
         let away = clock.ended.take();
+        clock.since = at;
         if clock.ignored {
             return;
         }
@@ -169,7 +170,7 @@ impl Matter<'_> {
         };
         out.journal.push(self.entry(clock, What::Violated, why));
         tasks::take_back(clock, out);
-        for coming in self.to_come(clock) {
+        for coming in self.coming_steps(clock) {
             self.resolve_step(clock, &coming, StepFate::Superseded, "the deadline has passed", out);
         }
     }

@@ -34,7 +34,7 @@ impl<'a> Matter<'a> {
             }
             return;
         }
-        let mut due = self.to_come(clock);
+        let mut due = self.coming_steps(clock);
         due.retain(|coming| coming.at <= now && (coming.at <= as_of || waited));
         for slot in [Slot::Owner, Slot::Manager, Slot::ManagersManager] {
             let mut of_slot: Vec<_> = due.iter().filter(|coming| coming.slot == slot).collect();
@@ -54,7 +54,7 @@ impl<'a> Matter<'a> {
 
     /// Gives up the steps before one that is sent: a step never comes before an earlier one is done or superseded.
     fn supersede_before(&self, clock: &mut Clock, sent: &Coming<'_>, out: &mut Draft) {
-        for coming in self.to_come(clock) {
+        for coming in self.coming_steps(clock) {
             if coming.slot == sent.slot && coming.place < sent.place {
                 let why = format!("`{}` takes its place", sent.remind.name);
                 self.resolve_step(clock, &coming, StepFate::Superseded, &why, out);

@@ -107,7 +107,7 @@ impl Gate<'_> {
     /// Lets held clocks go as somebody answered; with many records it goes on by a post to itself.
     fn answer(&mut self, answer: StormAnswer) {
         let Some(mut storm) = self.case.storm.take() else { return };
-        let answer = *storm.answer.get_or_insert_with(|| answer);
+        let answer = *storm.answer.get_or_insert(answer);
         if storm.released == 0 {
             let why = match answer {
                 StormAnswer::Start => "held clocks run from their own starts",

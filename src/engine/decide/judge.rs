@@ -96,7 +96,9 @@ pub(super) fn judge(
 /// A clock whose rule applied until now.
 fn go_on(m: &Matter<'_>, clock: &mut Clock, facts: &Facts, at: Instant, how: Occasion<'_>, out: &mut Draft) {
     let in_time = facts.done.is_some_and(|done| done < clock.deadline);
-    if clock.state == ClockState::Running && clock.held.is_none() && at >= clock.deadline && !in_time {
+    // The same state told again is no later fact; a clock that entered after its deadline waits for its timer.
+    let passed = at >= clock.deadline && at > clock.since;
+    if clock.state == ClockState::Running && clock.held.is_none() && passed && !in_time {
         m.violate(clock, how.owner_before, out);
     }
     match (facts.done, clock.state) {

@@ -1,1 +1,323 @@
-//! The laws of the engine, tried with random events.
+//! The laws of the engine, tried with random events in random orders.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chrono::Duration;
+use dealclock_model::event::{Origin, Release, StormAnswer};
+use dealclock_model::fault::Source;
+use dealclock_model::record::field;
+use dealclock_model::{
+    Case, CaseId, Change, ChangeState, ConnectionId, Effect, EffectId, Event, FieldName, Instant, Object, Outcome,
+    People, Person, PersonId, Profile, Receipt, Record, RecordId, RecordRef, RuleKey, Value, Write,
+};
+use proptest::prelude::*;
+
+use super::{Decision, decide};
+use crate::rules::Ruleset;
+
+const RULES: &str = r#"
+[rule.proposal]
+object = "opportunity"
+when = 'amount >= 50000 && stage == "Open"'
+start = "stage_entered_at"
+until = "proposal_sent_at != null"
+deadline = "5d"
+silenced_while = "complex"
+[[rule.proposal.remind]]
+at = "1d"
+to = ["owner"]
+via = ["task", "email"]
+subject = "Prepare"
+[[rule.proposal.remind]]
+at = "4d"
+to = ["owner", "owner.manager"]
+via = ["task"]
+subject = "Due"
+
+[rule.quick]
+object = "opportunity"
+when = 'amount > 0'
+until = 'stage == "Sent"'
+deadline = "8bh"
+calendar = "office"
+reopen = "resume"
+backlog = "as_if"
+[[rule.quick.remind]]
+at = "2h"
+to = ["owner"]
+via = ["task"]
+subject = "Quick"
+
+[calendar.office]
+hours = "09:00-17:00"
+"#;
+
+fn ruleset() -> Ruleset {
+    let source = Source::new("laws.toml", RULES);
+    Ruleset::read(&[source], &BTreeMap::new(), &|_| Err(String::new())).unwrap()
+}
+
+fn people(rep_active: bool) -> People {
+    let mut people = People::new(Profile::new(connection(), chrono_tz::Europe::Berlin));
+    people.profile.max_per_person_per_day = 1;
+    people.profile.storm_above = 1;
+    for (name, manager, zone) in [
+        ("rep", Some("boss"), chrono_tz::Europe::Berlin),
+        ("other", Some("boss"), chrono_tz::Asia::Tokyo),
+        ("boss", None, chrono_tz::America::New_York),
+    ] {
+        let id = PersonId::from(name);
+        let person = Person {
+            id: id.clone(),
+            name: name.to_owned(),
+            email: None,
+            zone: Some(zone),
+            active: name != "rep" || rep_active,
+            manager: manager.map(PersonId::from),
+            hours: None,
+            absences: Vec::new(),
+            deputy: None,
+        };
+        people.persons.insert(id, person);
+    }
+    people
+}
+
+fn connection() -> ConnectionId {
+    ConnectionId::from("acme")
+}
+
+fn record_ref() -> RecordRef {
+    RecordRef { connection: connection(), object: Object::Opportunity, id: RecordId::from("42") }
+}
+
+fn at(hours: i64) -> Instant {
+    "2026-06-01T06:00:00Z".parse::<Instant>().unwrap() + Duration::hours(hours)
+}
+
+fn record(amount: i64, stage: &str, entered: i64, sent: Option<i64>, complex: bool, owner: &str) -> Record {
+    let mut fields = BTreeMap::from([
+        (FieldName::from(field::AMOUNT), Value::Number(amount.into())),
+        (FieldName::from(field::STAGE), Value::text(stage)),
+        (FieldName::from(field::STAGE_ENTERED_AT), Value::Time(at(entered))),
+        (FieldName::from("complex"), Value::Bool(complex)),
+    ]);
+    if let Some(sent) = sent {
+        fields.insert(FieldName::from("proposal_sent_at"), Value::Time(at(sent)));
+    }
+    let owner = (!owner.is_empty()).then(|| PersonId::from(owner));
+    Record { owner, fields, url: None, parked: None }
+}
+
+fn a_record() -> impl Strategy<Value = Record> {
+    let stage = prop::sample::select(vec!["Open", "Open", "Sent", "Lost"]);
+    let owner = prop::sample::select(vec!["rep", "rep", "other", "", "stranger"]);
+    (0..3i64, stage, 0..120i64, prop::option::weighted(0.2, 0..150i64), prop::bool::weighted(0.2), owner).prop_map(
+        |(amount, stage, entered, sent, complex, owner)| record(amount * 40_000, stage, entered, sent, complex, owner),
+    )
+}
+
+fn a_change() -> impl Strategy<Value = Event> {
+    let state = prop_oneof![
+        8 => a_record().prop_map(ChangeState::Present),
+        1 => Just(ChangeState::Deleted),
+        1 => Just(ChangeState::Merged { into: RecordId::from("43") }),
+    ];
+    let origin = prop::sample::select(vec![Origin::Poll, Origin::Reread, Origin::Reconcile, Origin::FirstRead]);
+    (state, 0..200i64, 0..20i64, origin).prop_map(|(state, stamp, late, origin)| Event::Changed {
+        change: Box::new(Change { record: record_ref(), stamp: at(stamp), state }),
+        history: Vec::new(),
+        origin,
+        as_of: at(stamp + late),
+    })
+}
+
+fn an_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        8 => a_change(),
+        6 => (0..250i64, any::<bool>()).prop_map(|(as_of, waited)| Event::Due { as_of: at(as_of), waited }),
+        1 => Just(Event::RulesChanged),
+        1 => Just(Event::PersonChanged),
+        1 => (0..200i64).prop_map(|until| Event::Hold { rule: RuleKey::from("proposal"), until: at(until) }),
+        1 => prop::sample::select(vec![Release::Start, Release::From(at(50)), Release::Ignore])
+            .prop_map(|how| Event::Release { rule: RuleKey::from("proposal"), how }),
+        1 => prop::sample::select(vec![StormAnswer::Start, StormAnswer::Spread, StormAnswer::Ignore])
+            .prop_map(|answer| Event::Answered { answer }),
+    ]
+}
+
+/// A daemon in small: cases, an inbox, and a world in which every effect is written at once, or not at all.
+struct Bench {
+    rules: Ruleset,
+    people: People,
+    cases: BTreeMap<CaseId, Case>,
+    written: Vec<Effect>,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        Bench { rules: ruleset(), people: people(true), cases: BTreeMap::new(), written: Vec::new() }
+    }
+
+    fn decide(&self, id: &CaseId, event: &Event, now: Instant) -> Decision {
+        let case = self.cases.get(id).cloned().unwrap_or_else(|| Case::new(id));
+        decide(&self.rules.rules, &self.rules.calendars, &self.people, id, &case, event, now)
+    }
+
+    /// Decides an event and all that follows from it; checks the laws on the way.
+    fn take(&mut self, id: CaseId, event: Event, now: Instant, settle: bool) {
+        let mut inbox = VecDeque::from([(id, event)]);
+        while let Some((id, event)) = inbox.pop_front() {
+            let decision = self.decide(&id, &event, now);
+            assert_eq!(decision, self.decide(&id, &event, now), "equal arguments give equal decisions");
+            assert!(decision.wake_at.is_none_or(|wake| wake > now), "woken at or before now");
+            self.cases.insert(id.clone(), decision.case);
+            inbox.extend(decision.posts);
+            for effect in decision.effects {
+                if settle {
+                    let id = format!("T{}", self.written.len());
+                    let receipt = Receipt { id: Some(id), found: false, kept: Vec::new() };
+                    let outcome = Outcome::Applied(receipt);
+                    inbox.push_back((effect.case.clone(), Event::Settled { effect: effect.id, outcome }));
+                }
+                self.written.push(effect);
+            }
+        }
+    }
+
+    fn record(&self) -> Option<&Case> {
+        self.cases.get(&CaseId::Record(record_ref()))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn whatever_happens_no_effect_is_decided_twice(
+        events in prop::collection::vec((an_event(), 0..12i64, any::<bool>()), 1..40),
+    ) {
+        let mut bench = Bench::new();
+        let mut hour = 0;
+        for (event, later, settle) in events {
+            hour += later;
+            bench.take(CaseId::Record(record_ref()), event, at(hour), settle);
+        }
+        let ids: BTreeSet<EffectId> = bench.written.iter().map(|effect| effect.id).collect();
+        prop_assert_eq!(ids.len(), bench.written.len());
+    }
+
+    #[test]
+    fn a_surplus_wake_up_plans_nothing_new(
+        events in prop::collection::vec((a_change(), 0..12i64), 1..10), wakes in 1..5usize,
+    ) {
+        let mut bench = Bench::new();
+        let mut hour = 0;
+        for (event, later) in events {
+            hour += later;
+            bench.take(CaseId::Record(record_ref()), event, at(hour), true);
+        }
+        let now = at(hour + 1);
+        bench.take(CaseId::Record(record_ref()), Event::Due { as_of: now, waited: false }, now, true);
+        let (case, written) = (bench.record().cloned(), bench.written.len());
+        for _ in 0..wakes {
+            bench.take(CaseId::Record(record_ref()), Event::Due { as_of: now, waited: false }, now, true);
+        }
+        prop_assert_eq!(bench.record(), case.as_ref());
+        prop_assert_eq!(bench.written.len(), written);
+    }
+
+    #[test]
+    fn late_wake_ups_send_a_subset_of_what_punctual_ones_send(
+        state in a_record(), every in 1..60i64,
+    ) {
+        let run = |step: i64| {
+            let mut bench = Bench::new();
+            let case = CaseId::Record(record_ref());
+            let change = Change { record: record_ref(), stamp: at(0), state: ChangeState::Present(state.clone()) };
+            let event =
+                Event::Changed { change: Box::new(change), history: Vec::new(), origin: Origin::Poll, as_of: at(0) };
+            bench.take(case.clone(), event, at(0), true);
+            let mut hour = step;
+            while hour < 300 {
+                bench.take(case.clone(), Event::Due { as_of: at(hour), waited: false }, at(hour), true);
+                hour += step;
+            }
+            let made = bench.written.into_iter().filter(|effect| matches!(effect.write, Write::CreateTask(_)));
+            made.map(|effect| effect.id).collect::<BTreeSet<EffectId>>()
+        };
+        prop_assert!(run(every).is_subset(&run(1)));
+    }
+
+    #[test]
+    fn the_order_and_number_of_equal_changes_make_no_difference(
+        states in prop::collection::vec(a_record(), 1..6), seed in prop::collection::vec((0..6usize, 0..6usize), 0..12),
+    ) {
+        let changes: Vec<Event> = states
+            .into_iter()
+            .enumerate()
+            .map(|(hour, state)| {
+                let stamp = at(hour as i64);
+                let change = Change { record: record_ref(), stamp, state: ChangeState::Present(state) };
+                Event::Changed { change: Box::new(change), history: Vec::new(), origin: Origin::Poll, as_of: stamp }
+            })
+            .collect();
+        let mut shuffled = changes.clone();
+        for (one, other) in seed {
+            let (one, other) = (one % shuffled.len(), other % shuffled.len());
+            shuffled.swap(one, other);
+            shuffled.push(changes[one % changes.len()].clone());
+        }
+        shuffled.push(changes.last().cloned().unwrap());
+        let run = |events: Vec<Event>| {
+            let mut bench = Bench::new();
+            for event in events {
+                bench.take(CaseId::Record(record_ref()), event, at(10), true);
+            }
+            let case = bench.record().and_then(Case::as_record).cloned().unwrap();
+            (case.record, case.stamp, case.as_of)
+        };
+        let last = changes.last().cloned().unwrap();
+        prop_assert_eq!(run(shuffled), run(vec![last]));
+    }
+
+    #[test]
+    fn repeating_each_change_changes_nothing(changes in prop::collection::vec(a_change(), 1..8)) {
+        let run = |times: usize| {
+            let mut bench = Bench::new();
+            for (hour, change) in changes.iter().enumerate() {
+                for _ in 0..times {
+                    bench.take(CaseId::Record(record_ref()), change.clone(), at(200 + hour as i64), true);
+                }
+            }
+            (bench.cases, bench.written)
+        };
+        prop_assert_eq!(run(3), run(1));
+    }
+}
+
+#[test]
+fn an_event_for_another_kind_of_case_changes_nothing() {
+    let rules = ruleset();
+    let people = people(false);
+    let intake = CaseId::Intake { connection: connection(), rule: RuleKey::from("proposal") };
+    let case = Case::new(&CaseId::Record(record_ref()));
+    let decision = decide(&rules.rules, &rules.calendars, &people, &intake, &case, &Event::RulesChanged, at(0));
+    assert_eq!(decision.case, case);
+    assert!(decision.effects.is_empty() && decision.wake_at.is_none());
+}
+
+#[test]
+fn a_case_survives_being_stored() {
+    let mut bench = Bench::new();
+    let state = ChangeState::Present(record(60_000, "Open", 0, None, false, "rep"));
+    let change = Change { record: record_ref(), stamp: at(0), state };
+    let event = Event::Changed { change: Box::new(change), history: Vec::new(), origin: Origin::Poll, as_of: at(0) };
+    bench.take(CaseId::Record(record_ref()), event, at(0), false);
+    bench.take(CaseId::Record(record_ref()), Event::Due { as_of: at(30), waited: false }, at(30), false);
+    for case in bench.cases.values() {
+        let text = serde_json::to_string(case).unwrap();
+        assert_eq!(serde_json::from_str::<Case>(&text).unwrap(), *case, "{text}");
+    }
+    assert!(bench.written.iter().any(|effect| matches!(effect.write, Write::SendEmail(_))));
+}

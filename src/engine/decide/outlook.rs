@@ -81,7 +81,7 @@ fn of_clock(m: &Matter<'_>, clock: &Clock) -> Vec<Upcoming> {
             vec![tell(until, "held by the storm guard; at the latest then it starts, without blame".to_owned())]
         }
         (ClockState::Running, None) => {
-            let steps = m.to_come(clock).into_iter().filter(|coming| coming.at < clock.deadline);
+            let steps = m.coming_steps(clock).into_iter().filter(|coming| coming.at < clock.deadline);
             let mut upcoming: Vec<_> = steps
                 .map(|coming| {
                     let whom = match m.recipient(coming.slot) {

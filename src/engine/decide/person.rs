@@ -136,7 +136,7 @@ impl Diary<'_> {
     fn write(&mut self, day: NaiveDate) {
         self.case.write_at = None;
         let body = self.body();
-        if let Some((_, task)) = &mut self.case.task {
+        if let Some((_, task)) = self.case.task.as_deref_mut() {
             task.want.body = Some(body);
             return;
         }
@@ -152,7 +152,7 @@ impl Diary<'_> {
         let sending = Sending { step: step.clone(), slot: SlotName::from("owner") };
         let why = format!("{} reminders over the day's limit stand in one task", self.count());
         self.out.journal.push(task_entry(&self.origin(), id, &step, What::Fired, why));
-        self.case.task = Some((id, new_memo(sending, fields)));
+        self.case.task = Some(Box::new((id, new_memo(sending, fields))));
         self.out.effects.push(Effect {
             id,
             case: self.id.clone(),
@@ -184,19 +184,20 @@ impl Diary<'_> {
     }
 
     fn settle(&mut self, effect: EffectId, outcome: &Outcome) {
-        let Some((creation, mut task)) = self.case.task.take() else { return };
+        let Some(mut known) = self.case.task.take() else { return };
+        let (creation, task) = &mut *known;
         let pending = task.pending.as_ref().is_some_and(|pending| pending.effect == effect);
-        if creation == effect {
-            self.settle_list(effect, &mut task, outcome);
+        if *creation == effect {
+            self.settle_list(effect, task, outcome);
         } else if pending {
             let (what, why, written) = update_outcome(outcome);
             self.out.journal.push(task_entry(&self.origin(), effect, &task.sending.step, what, why));
-            settle_update(&mut task, written);
+            settle_update(task, written);
             if written {
                 self.tell_listed();
             }
         }
-        self.case.task = Some((creation, task));
+        self.case.task = Some(known);
     }
 
     fn settle_list(&mut self, effect: EffectId, task: &mut TaskMemo, outcome: &Outcome) {
@@ -235,7 +236,7 @@ impl Diary<'_> {
             subject: Subject::Person(self.person),
             now: self.desk.now,
         };
-        if let Some((creation, task)) = &mut self.case.task {
+        if let Some((creation, task)) = self.case.task.as_deref_mut() {
             self.out.effects.extend(reconcile(&origin, *creation, task));
         }
         let wake_at: Option<Instant> = self.case.write_at;

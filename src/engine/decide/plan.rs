@@ -28,7 +28,7 @@ pub(super) struct Coming<'a> {
 
 impl<'a> Matter<'a> {
     /// The steps that are still to come, in the order of their times.
-    pub(super) fn to_come(&self, clock: &Clock) -> Vec<Coming<'a>> {
+    pub(super) fn coming_steps(&self, clock: &Clock) -> Vec<Coming<'a>> {
         let steps = self.rule.remind.iter().enumerate();
         let sendings = steps.flat_map(|(place, remind)| remind.to.iter().map(move |slot| (place, remind, *slot)));
         let open = sendings.filter(|(_, remind, slot)| clock_fate(clock, remind, *slot).is_none());
@@ -63,7 +63,7 @@ impl<'a> Matter<'a> {
         match (clock.state, clock.held) {
             (ClockState::Running, Some(until)) => Some(until),
             (ClockState::Running, None) => {
-                let step = self.to_come(clock).first().map(|coming| coming.at);
+                let step = self.coming_steps(clock).first().map(|coming| coming.at);
                 Some(step.map_or(clock.deadline, |step| step.min(clock.deadline)))
             }
             (ClockState::Silenced, held) => held,
@@ -78,7 +78,7 @@ impl<'a> Matter<'a> {
 
     /// Gives up the steps that lie in a spell in which nothing could fire.
     pub(super) fn give_up(&self, clock: &mut Clock, from: Option<Instant>, to: Instant, why: &str, out: &mut Draft) {
-        for coming in self.to_come(clock) {
+        for coming in self.coming_steps(clock) {
             if coming.at < to && from.is_none_or(|from| from <= coming.at) {
                 self.resolve_step(clock, &coming, StepFate::Dropped, why, out);
             }

@@ -54,8 +54,9 @@ pub(super) fn play(bench: &Bench<'_>, script: &Script) -> Result<Run, Vec<Fault>
             break;
         }
         world.now = next;
-        while let Some(moment) = moments.pop_front_if(|moment| moment.at <= next) {
+        while let Some(moment) = moments.front().filter(|moment| moment.at <= next) {
             world.happen(moment)?;
+            moments.pop_front();
         }
         world.run();
     }
