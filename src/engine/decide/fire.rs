@@ -170,12 +170,12 @@ impl<'a> Matter<'a> {
             Some(body) => body.render(&scene),
             None => self.standard_body(clock, &subject),
         };
+        tasks::close_earlier(clock, &sending, out);
         for channel in &remind.via {
             let id = self.effect_id(clock, &remind.name, slot.as_str(), *channel);
             let write = match channel {
                 Channel::Task => {
                     let due = self.due_of(clock, to);
-                    tasks::close_earlier(clock, id, slot.as_str());
                     clock.tasks.insert(id, tasks::new_memo(sending.clone(), tasks::new_fields(to.clone(), due)));
                     Write::CreateTask(NewTask {
                         record: Some(self.id.clone()),

@@ -79,7 +79,7 @@ impl<'a> Sitting<'a> {
 
     /// Carries clocks over to the rules as they are now: a removed rule's are void, an edited one's are planned anew.
     fn follow_rules(&mut self) {
-        let (id, now) = (self.id, self.desk.now);
+        let now = self.desk.now;
         let gone: Vec<RuleKey> = self.case.seen.iter().filter(|key| self.rule(key).is_none()).cloned().collect();
         for key in gone {
             self.case.seen.remove(&key);
@@ -94,7 +94,7 @@ impl<'a> Sitting<'a> {
             .clocks
             .iter()
             .any(|(key, clock)| self.rule(key).is_some_and(|rule| rule.version != clock.rule_version));
-        if stale && id.object == self.id.object {
+        if stale {
             self.each_clock(|m, clock, out| {
                 if m.rule.version != clock.rule_version {
                     m.replan(clock, "the rule was edited", out);

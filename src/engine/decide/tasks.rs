@@ -29,11 +29,23 @@ pub(super) fn close_all(clock: &mut Clock) {
     }
 }
 
-/// Wants the earlier tasks of a slot completed, since a later reminder takes their place.
-pub(super) fn close_earlier(clock: &mut Clock, later: EffectId, slot: &str) {
-    let earlier = clock.tasks.iter_mut().filter(|(id, task)| **id != later && task.sending.slot.as_str() == slot);
-    for (_, task) in earlier {
+/// Lets a later reminder take the place of the earlier ones of its slot: their tasks are wanted completed, and what is not
+/// written yet is taken back.
+pub(super) fn close_earlier(clock: &mut Clock, later: &Sending, out: &mut Draft) {
+    let earlier = |sending: &Sending| sending.slot == later.slot && sending.step != later.step;
+    for task in clock.tasks.values_mut().filter(|task| earlier(&task.sending)) {
         task.want.status = Some(TaskStatus::Done);
+    }
+    let mut taken = Vec::new();
+    for (effect, reminder) in clock.unsettled.iter_mut().filter(|(_, reminder)| earlier(&reminder.sending)) {
+        if !reminder.superseded {
+            reminder.superseded = true;
+            out.superseded.push(*effect);
+            taken.push(reminder.sending.clone());
+        }
+    }
+    for sending in taken {
+        supersede(clock, &sending);
     }
 }
 

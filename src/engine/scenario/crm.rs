@@ -24,6 +24,8 @@ struct Kept {
     history: BTreeMap<FieldName, Vec<(Instant, Value)>>,
     /// The stamp that Dealclock was told last.
     told: Option<Instant>,
+    /// Nothing can be read of it before then, as when a search index lags.
+    hidden_until: Option<Instant>,
 }
 
 /// A task.
@@ -66,6 +68,7 @@ impl Crm {
                 record,
                 history: BTreeMap::new(),
                 told: None,
+                hidden_until: None,
             }
         });
         kept.stamp = at;
@@ -85,6 +88,18 @@ impl Crm {
         kept.state = ChangeState::Present(kept.record.clone());
     }
 
+    /// Lets nothing be read of a record before then.
+    pub(super) fn hide(&mut self, id: &RecordId, until: Instant) {
+        if let Some(kept) = self.records.get_mut(id) {
+            kept.hidden_until = Some(until);
+        }
+    }
+
+    /// When something hidden can be read next.
+    pub(super) fn shows_at(&self) -> Option<Instant> {
+        self.records.values().filter_map(|kept| kept.hidden_until).min()
+    }
+
     /// Gives a record another state.
     pub(super) fn turn(&mut self, id: &RecordId, state: ChangeState, at: Instant) {
         if let Some(kept) = self.records.get_mut(id) {
@@ -102,10 +117,11 @@ impl Crm {
     }
 
     /// What Dealclock has not been told yet, or everything, with the history since then.
-    pub(super) fn news(&mut self, all: bool, with_history: bool) -> Vec<(Change, Vec<FieldHistory>)> {
+    pub(super) fn news(&mut self, all: bool, with_history: bool, now: Instant) -> Vec<(Change, Vec<FieldHistory>)> {
         let mut news = Vec::new();
         for (id, kept) in &mut self.records {
-            if !all && kept.told == Some(kept.stamp) {
+            kept.hidden_until = kept.hidden_until.filter(|until| *until > now);
+            if kept.hidden_until.is_some() || (!all && kept.told == Some(kept.stamp)) {
                 continue;
             }
             let since = kept.told.filter(|_| !all);

@@ -92,7 +92,11 @@ impl World<'_> {
     fn next_time(&self, deed: Option<Instant>) -> Option<Instant> {
         let wake = self.wakes.values().min().copied().map(|wake| wake.max(self.down_until.unwrap_or(wake)));
         let crm_back = self.crm_down.map(|(_, until)| until);
-        [deed, wake, self.down_until, crm_back].into_iter().flatten().min().map(|next| next.max(self.now))
+        [deed, wake, self.down_until, crm_back, self.crm.shows_at()]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|next| next.max(self.now))
     }
 
     fn happen(&mut self, moment: &Moment) -> Result<(), Vec<Fault>> {
@@ -100,6 +104,9 @@ impl World<'_> {
             Deed::Set { records, values, owner } => {
                 for record in records {
                     self.crm.set(record, values, owner.as_ref(), moment.at);
+                    if moment.seen > moment.at {
+                        self.crm.hide(record, moment.seen);
+                    }
                 }
             }
             Deed::Delete(record) => self.crm.turn(record, ChangeState::Deleted, moment.at),
@@ -137,10 +144,6 @@ impl World<'_> {
             }
             Deed::LoseStore => self.lose_store(),
         }
-        // What becomes visible later is hidden by being told later.
-        if moment.seen > moment.at {
-            self.crm_down = Some((moment.at, moment.seen));
-        }
         Ok(())
     }
 
@@ -168,7 +171,7 @@ impl World<'_> {
 
     fn read_everything(&mut self) {
         self.started = true;
-        for (change, _) in self.crm.news(true, false) {
+        for (change, _) in self.crm.news(true, false, self.now) {
             self.learn(change, Vec::new(), Origin::FirstRead);
         }
     }
@@ -219,7 +222,7 @@ impl World<'_> {
         if !self.started {
             self.read_everything();
         }
-        for (change, history) in self.crm.news(false, self.history) {
+        for (change, history) in self.crm.news(false, self.history, self.now) {
             self.learn(change, history, Origin::Poll);
         }
     }
