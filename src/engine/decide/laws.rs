@@ -268,7 +268,6 @@ proptest! {
             shuffled.swap(one, other);
             shuffled.push(changes[one % changes.len()].clone());
         }
-        shuffled.push(changes.last().cloned().unwrap());
         let run = |events: Vec<Event>| {
             let mut bench = Bench::new();
             for event in events {
@@ -320,4 +319,70 @@ fn a_case_survives_being_stored() {
         assert_eq!(serde_json::from_str::<Case>(&text).unwrap(), *case, "{text}");
     }
     assert!(bench.written.iter().any(|effect| matches!(effect.write, Write::SendEmail(_))));
+}
+
+/// A bench with a clock that began at hour 0 and whose first reminder is due on the next morning at 07:00 UTC: hour 25.
+fn running() -> Bench {
+    let mut bench = Bench::new();
+    let state = ChangeState::Present(record(60_000, "Open", 0, None, false, "rep"));
+    let change = Change { record: record_ref(), stamp: at(0), state };
+    let event = Event::Changed { change: Box::new(change), history: Vec::new(), origin: Origin::Poll, as_of: at(0) };
+    bench.take(CaseId::Record(record_ref()), event, at(0), true);
+    bench.rules.rules.by_key.remove("quick");
+    bench.take(CaseId::Record(record_ref()), Event::RulesChanged, at(0), true);
+    bench.written.clear();
+    bench
+}
+
+#[test]
+fn a_reminder_waits_for_fresh_data_and_a_violation_longer() {
+    let check = |hour, as_of, waited, effects: usize, wake_in: Option<i64>| {
+        let mut bench = running();
+        let event = Event::Due { as_of: at(as_of), waited };
+        let decision = bench.decide(&CaseId::Record(record_ref()), &event, at(hour));
+        let wake = decision.wake_at.map(|wake| (wake - at(hour)).num_seconds());
+        bench.take(CaseId::Record(record_ref()), event, at(hour), true);
+        assert_eq!((bench.written.len(), wake), (effects, wake_in), "{hour} {as_of} {waited}");
+        let violated = decision.journal.iter().any(|entry| entry.what == dealclock_model::What::Violated);
+        assert_eq!(violated, hour > 200 && as_of > 200, "{hour} {as_of} {waited}");
+    };
+    // Not due yet, due but stale, due and stale for too long, due and fresh.
+    check(24, 24, false, 0, Some(3600));
+    check(26, 24, false, 0, Some(5));
+    check(26, 24, true, 2, Some(71 * 3600));
+    check(26, 26, false, 2, Some(71 * 3600));
+    // After the deadline: stale, stale for too long, fresh.
+    check(210, 24, false, 0, Some(5));
+    check(210, 24, true, 0, Some(60));
+    check(210, 210, false, 0, None);
+}
+
+#[test]
+fn a_moved_deadline_is_a_new_round_with_ids_of_its_own() {
+    let mut bench = running();
+    let longer = Source::new("laws.toml", RULES.replace("deadline = \"5d\"", "deadline = \"9d\""));
+    bench.rules = Ruleset::read(&[longer], &BTreeMap::new(), &|_| Err(String::new())).unwrap();
+    bench.rules.rules.by_key.remove("quick");
+    bench.take(CaseId::Record(record_ref()), Event::RulesChanged, at(1), true);
+    bench.take(CaseId::Record(record_ref()), Event::Due { as_of: at(26), waited: false }, at(26), true);
+    let rounds: Vec<u32> = bench.written.iter().map(|effect| effect.id.round()).collect();
+    assert_eq!(rounds, [1, 1]);
+}
+
+#[test]
+fn the_outlook_names_what_comes_next() {
+    let bench = running();
+    let case = bench.record().and_then(Case::as_record).unwrap();
+    let rules = &bench.rules;
+    let upcoming = super::outlook(&rules.rules, &rules.calendars, &bench.people, &record_ref(), case, at(1));
+    let told: Vec<_> = upcoming.iter().map(|next| ((next.at - at(0)).num_hours(), next.what.as_str())).collect();
+    let expected = [
+        (25, "reminder `1d` to rep"),
+        (97, "reminder `4d` to rep"),
+        (103, "reminder `4d` to boss"),
+        (136, "violated unless `proposal_sent_at != null`"),
+    ];
+    assert_eq!(told, expected);
+    let stands = super::why_not(&rules.rules, &bench.people, &record_ref(), case);
+    assert_eq!(stands[0].why, "runs since 2026-06-01 08:00, to be done by the end of 2026-06-06");
 }
