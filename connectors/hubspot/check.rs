@@ -1,5 +1,8 @@
 //! Whether everything that will be needed is allowed, with the way out where it is not.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use dealclock_connector::{Account, Once, Priority, Problem, Result};
 use http::StatusCode;
 use serde::de::IgnoredAny;
@@ -37,11 +40,12 @@ impl HubSpot {
             });
         }
         for need in needs() {
-            problems.extend(missing_right(&steps, need).await?);
+            problems.extend(self.rights.missing(&steps, need).await?);
         }
-        steps.finish();
         problems.extend(self.mapping_problems().await?);
         let once = self.check_once(&mut problems).await?;
+        steps.finish();
+        self.rights.forget();
         self.daily_problem(&mut problems);
         Ok(Account { id: account.portal_id.text().to_owned(), zone, currency, once, problems })
     }
@@ -124,13 +128,13 @@ fn needs() -> [Need; 7] {
         ),
         need(get("list owners", owners("?limit=1")), "crm.objects.owners.read", "know who owns a deal", true),
         need(get("list tasks", objects(Kind::Tasks, "?limit=1")), "crm.objects.contacts.read", "read tasks", true),
-        need(nothing.priority(Priority::Write), "crm.objects.contacts.write", "write reminder tasks", true),
         need(
             get("list users", objects(Kind::Users, "?limit=1")),
             "crm.objects.users.read",
             "know zones and working hours",
             false,
         ),
+        need(nothing.priority(Priority::Write), "crm.objects.contacts.write", "write reminder tasks", true),
         need(
             get("read the properties of tasks", properties(Kind::Tasks, &format!("/{KEY}"))),
             "crm.objects.contacts.read",
@@ -138,6 +142,33 @@ fn needs() -> [Need; 7] {
             true,
         ),
     ]
+}
+
+/// What an unfinished check has found out about each right: a refusal is an answer too, and is not asked for again when
+/// our share makes the check pause.
+#[derive(Default)]
+pub(crate) struct Rights(Mutex<BTreeMap<&'static str, Option<Problem>>>);
+
+impl Rights {
+    /// The problem with one right, if there is one.
+    async fn missing(&self, steps: &Steps<'_>, need: Need) -> Result<Option<Problem>> {
+        let purpose = need.purpose;
+        if let Some(known) = self.lock().get(purpose) {
+            return Ok(known.clone());
+        }
+        let found = missing_right(steps, need).await?;
+        self.lock().insert(purpose, found.clone());
+        Ok(found)
+    }
+
+    /// The check is done; the next one asks anew.
+    fn forget(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Option<Problem>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 async fn missing_right(steps: &Steps<'_>, need: Need) -> Result<Option<Problem>> {

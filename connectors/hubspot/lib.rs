@@ -60,6 +60,7 @@ pub fn connect(settings: Settings) -> std::result::Result<Arc<dyn Connector>, St
         client,
         schemas: Schemas::default(),
         keyed: Keyed::default(),
+        rights: check::Rights::default(),
     }))
 }
 
@@ -70,6 +71,7 @@ struct HubSpot {
     client: Client,
     schemas: Schemas,
     keyed: Keyed,
+    rights: check::Rights,
 }
 
 #[async_trait]

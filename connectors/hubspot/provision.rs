@@ -16,14 +16,15 @@ use crate::wire::{Group, Page, Property};
 impl Provision for HubSpot {
     async fn plan(&self, needs: &[Need]) -> Result<Plan> {
         let mut items = Vec::new();
+        let steps = self.client.steps("plan");
         for kind in [Kind::Deals, Kind::Tasks] {
             let here: Vec<&Need> = needs.iter().filter(|need| kind_of(need) == kind).collect();
             if here.is_empty() {
                 continue;
             }
-            let groups: Page<Group> = self.client.ask(get("list property groups", properties(kind, "/groups"))).await?;
+            let groups: Page<Group> = steps.ask(get("list property groups", properties(kind, "/groups"))).await?;
             let existing: Page<Property> =
-                self.client.ask(get("list properties", properties(kind, "?archived=false"))).await?;
+                steps.ask(get("list properties", properties(kind, "?archived=false"))).await?;
             let has_group = groups.results.iter().any(|group| group.name == GROUP);
             let state = if has_group { PlanState::Present } else { PlanState::Missing };
             items.push(PlanItem { name: GROUP.to_owned(), what: group_title(kind), state });
@@ -36,6 +37,7 @@ impl Provision for HubSpot {
                 });
             }
         }
+        steps.finish();
         Ok(Plan { items, by_hand: by_hand(needs) })
     }
 

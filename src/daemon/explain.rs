@@ -88,8 +88,7 @@ pub fn find(store: &Store, connections: &[ConnectionId], asked: &str) -> Result<
     let candidates: Vec<_> = named.map_or_else(|| connections.iter().collect(), |connection| vec![connection]);
     let mut found = Vec::new();
     for connection in candidates {
-        let record =
-            RecordRef { connection: connection.clone(), object: Object::Opportunity, id: RecordId::from(id) };
+        let record = RecordRef { connection: connection.clone(), object: Object::Opportunity, id: RecordId::from(id) };
         if store.case(&CaseId::Record(record.clone()))?.is_some() {
             found.push(record);
         }

@@ -80,7 +80,7 @@ impl Follower {
                 return Ok(());
             }
             let until = until.unwrap_or_else(|| far_from(self.clock.now()));
-            let time = self.sleep(until).await?;
+            let time = self.sleep(whole_millisecond(until)).await?;
             if time.ended {
                 runtime.stop();
                 return Ok(());
@@ -100,6 +100,12 @@ impl Follower {
 
 fn without_url(error: reqwest::Error) -> String {
     error.without_url().to_string()
+}
+
+/// The sandbox's time goes in milliseconds: a follower that asked for less would wait for ever.
+fn whole_millisecond(instant: Instant) -> Instant {
+    let beyond = instant.timestamp_subsec_nanos() % 1_000_000;
+    if beyond == 0 { instant } else { instant + chrono::Duration::nanoseconds(i64::from(1_000_000 - beyond)) }
 }
 
 /// A rest without an end still has to be told as an instant.

@@ -12,6 +12,7 @@ pub mod launch;
 pub mod log;
 pub mod needs;
 pub mod notify;
+pub mod patience;
 pub mod people;
 pub mod runtime;
 pub mod status;

@@ -46,7 +46,7 @@ pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Fai
     let mut failures = Vec::new();
     for connection in loaded.config.connections.values() {
         let connector = connect(connection, &context.kit, &context.environment, &context.clock())?;
-        match online::examine(&loaded, connection, connector.as_ref()).await {
+        match online::examine(&loaded, connection, connector.as_ref(), context.clock().as_ref()).await {
             Ok(report) => {
                 report.print(output);
                 reports.push(report);

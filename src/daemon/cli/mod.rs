@@ -28,8 +28,8 @@ pub use args::{
     StormArgs, TestArgs,
 };
 pub use exit::{Exit, Failure};
-pub use run::serve;
 pub use output::{Output, table};
+pub use run::serve;
 
 use crate::config::{Config, Environment, Loaded};
 use crate::kit::Kit;

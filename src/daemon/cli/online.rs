@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dealclock_connector::{Connector, CrmField, Discovery, FieldSource, Mapping};
+use dealclock_connector::{Clock, Connector, CrmField, Discovery, FieldSource, Mapping};
 use dealclock_engine::Ruleset;
 use dealclock_model::record::field;
 use dealclock_model::{Catalog, FieldName, Object};
@@ -10,14 +10,20 @@ use dealclock_model::{Catalog, FieldName, Object};
 use super::Failure;
 use super::findings::{Finding, Report};
 use crate::config::{Connection, Loaded, read_rules_against};
+use crate::patience::patiently;
 use crate::people::unknown_names;
 
 /// Asks one CRM. Rules that name an option which the CRM does not have are faults of the rule files.
-pub(super) async fn examine(loaded: &Loaded, connection: &Connection, crm: &dyn Connector) -> Result<Report, Failure> {
+pub(super) async fn examine(
+    loaded: &Loaded,
+    connection: &Connection,
+    crm: &dyn Connector,
+    clock: &dyn Clock,
+) -> Result<Report, Failure> {
     let failed = |error| Failure::crm(connection.id.as_str(), &error);
-    let account = crm.check().await.map_err(failed)?;
+    let account = patiently(clock, || crm.check()).await.map_err(failed)?;
     let mut findings: Vec<Finding> = account.problems.into_iter().map(Finding::from).collect();
-    let discovery = crm.discover().await.map_err(failed)?;
+    let discovery = patiently(clock, || crm.discover()).await.map_err(failed)?;
     findings.extend(fields(connection, &discovery));
     findings.extend(stages(&connection.mapping, &discovery));
     findings.extend(people(connection, &discovery));

@@ -43,13 +43,15 @@ pub async fn serve(loaded: Loaded, context: &Context) -> Result<Exit, Failure> {
     let desk = Arc::new(Desk { runtime: Arc::clone(&runtime), config, refused: Mutex::default() });
     let answering = Arc::clone(&desk);
     let socket = &desk.config.socket;
-    let _listening = listen(socket, Arc::new(move |request| answering.answer(request)))
+    let listening = listen(socket, Arc::new(move |request| answering.answer(request)))
         .map_err(|error| Failure::new(Exit::Broken, cannot_listen(socket, &error)))?;
     let signals = tokio::spawn(heed_signals(Arc::clone(&desk)));
     let following = follower.map(|follower| tokio::spawn(follower.follow(Arc::clone(&runtime))));
     tracing::info!(store = %desk.config.store.path.display(), connections = desk.config.connections.len(), "running");
     let outcome = runtime.run().await;
     signals.abort();
+    let _ = signals.await;
+    listening.close().await;
     if let Some(following) = following {
         match following.await {
             Ok(followed) => followed?,
@@ -105,8 +107,8 @@ impl Desk {
         let connections: Vec<ConnectionId> = self.config.connections.keys().cloned().collect();
         let value = match request {
             Request::Status => {
-                let mut status =
-                    status::gather(runtime.store(), &ruleset, &connections, Some(runtime), runtime.now()).map_err(text)?;
+                let mut status = status::gather(runtime.store(), &ruleset, &connections, Some(runtime), runtime.now())
+                    .map_err(text)?;
                 status.rules_refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 serde_json::to_value(status)
             }
@@ -117,9 +119,7 @@ impl Desk {
                 let told = explain(runtime.store(), &ruleset, &people, record, runtime.now()).map_err(text)?;
                 serde_json::to_value(told)
             }
-            Request::Held => {
-                serde_json::to_value(status::held(runtime.store(), &ruleset, &connections).map_err(text)?)
-            }
+            Request::Held => serde_json::to_value(status::held(runtime.store(), &ruleset, &connections).map_err(text)?),
             Request::Answer { connection, rule, answer } => return self.answer_storm(&connection, &rule, answer),
             Request::Export { path } => return self.export(&path),
             Request::Reload => return self.reload(),

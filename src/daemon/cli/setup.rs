@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Context, Exit, Failure, Output, SetupArgs, table};
 use crate::connect::connect;
 use crate::needs::needs;
+use crate::patience::patiently;
 
 /// Carries the command out.
 pub(super) async fn run(args: &SetupArgs, context: &Context) -> Result<Exit, Failure> {
@@ -23,7 +24,8 @@ pub(super) async fn run(args: &SetupArgs, context: &Context) -> Result<Exit, Fai
         return Err(Failure::new(Exit::Crm, by_hand(crm.descriptor().label, &needs)));
     };
     let failed = |error| Failure::crm(&args.connection, &error);
-    let plan = provision.plan(&needs).await.map_err(failed)?;
+    let clock = context.clock();
+    let plan = patiently(clock.as_ref(), || provision.plan(&needs)).await.map_err(failed)?;
     show(&plan, &unmapped, context.output);
     let missing: Vec<&PlanItem> = plan.items.iter().filter(|item| item.state == PlanState::Missing).collect();
     if args.dry_run || missing.is_empty() {
@@ -40,7 +42,7 @@ pub(super) async fn run(args: &SetupArgs, context: &Context) -> Result<Exit, Fai
         context.output.document(&document(&plan, &unmapped, 0));
         return Ok(Exit::Ok);
     }
-    make(provision, &needs, &missing, &args.connection, context.output).await?;
+    make(provision, &needs, &missing, args, context).await?;
     context.output.document(&document(&plan, &unmapped, missing.len()));
     Ok(verdict(&plan))
 }
@@ -49,14 +51,15 @@ async fn make(
     provision: &dyn Provision,
     needs: &[Need],
     missing: &[&PlanItem],
-    connection: &str,
-    output: Output,
+    args: &SetupArgs,
+    context: &Context,
 ) -> Result<(), Failure> {
+    let (clock, output) = (context.clock(), context.output);
     for (made, item) in missing.iter().enumerate() {
-        provision.make(needs, item).await.map_err(|error| {
+        patiently(clock.as_ref(), || provision.make(needs, item)).await.map_err(|error| {
             let rest = missing.len() - made;
             output.note(format_args!("{made} made, {rest} still missing; `dealclock setup` goes on where it stopped"));
-            Failure::crm(connection, &error)
+            Failure::crm(&args.connection, &error)
         })?;
         output.text(format_args!("{} {}", "made".green(), item.name));
     }

@@ -28,7 +28,8 @@ pub(super) async fn run(_args: StatusArgs, context: Context) -> Result<Exit, Fai
 
 fn print(status: &Value, context: &Context) {
     let output = context.output;
-    let running = if status["running"] == true { "The daemon is running." } else { "No daemon is running on this store." };
+    let running =
+        if status["running"] == true { "The daemon is running." } else { "No daemon is running on this store." };
     output.text(format_args!(
         "{running} {} rules, {} events to decide, store {:.1} MB.",
         status["rules"].as_array().map_or(0, Vec::len),
@@ -38,8 +39,7 @@ fn print(status: &Value, context: &Context) {
     if let Some(refused) = status["rules_refused"].as_str() {
         output.text(format_args!("The rule files have faults; the rules before them are in force:\n{refused}"));
     }
-    let connections: Vec<ConnectionStatus> =
-        serde_json::from_value(status["connections"].clone()).unwrap_or_default();
+    let connections: Vec<ConnectionStatus> = serde_json::from_value(status["connections"].clone()).unwrap_or_default();
     let mut rows = table(&["connection", "phase", "data as of", "to write", "next timer", "tasks"]);
     for connection in &connections {
         let phase = match &connection.phase {

@@ -22,6 +22,15 @@ pub struct Listening {
     task: tokio::task::JoinHandle<()>,
 }
 
+impl Listening {
+    /// Stops listening, and returns once nothing answers any more.
+    pub async fn close(mut self) {
+        self.task.abort();
+        // Only an aborted task's end is awaited here.
+        let _ = (&mut self.task).await;
+    }
+}
+
 impl Drop for Listening {
     fn drop(&mut self) {
         self.task.abort();

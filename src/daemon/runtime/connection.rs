@@ -42,6 +42,8 @@ pub struct State {
     pub next_poll: Option<Instant>,
     /// The next check of the account; at once when unset.
     pub next_check: Option<Instant>,
+    /// The account, while a check that succeeded waits for the discovery that belongs to it.
+    pub checked: Option<Account>,
     /// The moment up to which the connection's data is complete.
     pub as_of: Option<Instant>,
     /// When records were last read directly, so that they are not read twice for one reminder.
@@ -128,7 +130,10 @@ impl Connection {
         let mut state = self.state();
         let failures = state.troubles.get(work).map_or(0, |trouble| trouble.failures) + 1;
         let retry_at = retry_at(error, failures, now);
-        if failures == 1 || failures.is_power_of_two() {
+        // Keeping to a limit is no trouble, as long as it does not last.
+        if matches!(error.kind, ErrorKind::Throttled { until } if until < now + FRESH_FOR) {
+            tracing::debug!(connection = %self.id(), work, %retry_at, "{error}");
+        } else if failures.is_power_of_two() {
             tracing::warn!(connection = %self.id(), work, failures, %retry_at, "{error}");
         }
         state.troubles.insert(work, Trouble { at: now, message: error.to_string(), failures, retry_at });

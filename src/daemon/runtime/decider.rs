@@ -89,8 +89,9 @@ impl Runtime {
         };
         let now = self.clock.now();
         let ruleset = self.ruleset.load();
-        let decision =
-            catch_unwind(AssertUnwindSafe(|| decide(&ruleset.rules, &ruleset.calendars, &people, &id, before, &event, now)));
+        let decision = catch_unwind(AssertUnwindSafe(|| {
+            decide(&ruleset.rules, &ruleset.calendars, &people, &id, before, &event, now)
+        }));
         let Ok(decision) = decision else {
             // The engine promises never to panic. Should it all the same, this one record stands still and nothing else.
             tracing::error!(case = %id, "the engine failed on an event; the event is set aside");
@@ -176,6 +177,7 @@ fn set_aside(now: dealclock_model::Instant) -> Entry {
         step: None,
         effect: None,
         what: What::Parked,
-        why: "an event could not be judged because of a defect in Dealclock; please report it with the daemon's log".into(),
+        why: "an event could not be judged because of a defect in Dealclock; please report it with the daemon's log"
+            .into(),
     }
 }

@@ -55,11 +55,8 @@ impl Runtime {
             return Ok(Step::Again);
         }
         let (begun, new): (Vec<_>, Vec<_>) = ready.into_iter().partition(|entry| entry.begun);
-        let step = if begun.is_empty() {
-            self.write(connection, new).await?
-        } else {
-            self.look_up(connection, begun).await?
-        };
+        let step =
+            if begun.is_empty() { self.write(connection, new).await? } else { self.look_up(connection, begun).await? };
         Ok(step)
     }
 
@@ -175,15 +172,19 @@ impl Runtime {
             return Ok(Step::Rest(Some(until)));
         }
         let Some(entry) = self.store.outbox(&Lane::Mail, now, 1)?.into_iter().next() else {
-            return Ok(Step::Rest(self.store.next_ready(&Lane::Mail)?.map(|at| at.max(now + Duration::milliseconds(10)))));
+            return Ok(Step::Rest(
+                self.store.next_ready(&Lane::Mail)?.map(|at| at.max(now + Duration::milliseconds(10))),
+            ));
         };
         let effect = entry.effect;
         let Write::SendEmail(email) = &effect.write else {
             unreachable!("only e-mails leave through the mail lane");
         };
-        let address = self.connections.get(effect.case.connection()).and_then(Connection::people).and_then(|people| {
-            people.get(&email.to).and_then(|person| person.email.clone())
-        });
+        let address = self
+            .connections
+            .get(effect.case.connection())
+            .and_then(Connection::people)
+            .and_then(|people| people.get(&email.to).and_then(|person| person.email.clone()));
         let answer = match (address, &self.mail) {
             (_, None) => Err(Error::rejected("e-mail is not enabled: `[mail] enabled = true` with a server sends it")),
             (None, Some(_)) => Err(Error::rejected(format!("no mail address is known for person {}", email.to))),

@@ -56,9 +56,12 @@ impl Runtime {
                 Novelty::State { ask_history } => news.push((change, ask_history, known.and_then(|case| case.stamp))),
             }
         }
-        let asked = news.iter().filter(|(change, ask, _)| {
-            if page.origin == Origin::FirstRead { as_if_wants(&ruleset, change) } else { *ask }
-        });
+        let asked =
+            news.iter().filter(
+                |(change, ask, _)| {
+                    if page.origin == Origin::FirstRead { as_if_wants(&ruleset, change) } else { *ask }
+                },
+            );
         let asked: Vec<_> = asked.map(|(change, ..)| change.record.clone()).collect();
         let mut histories = self.read_history(connection, &ruleset, &asked).await?;
         let taken = Taken { changed: news.len() };

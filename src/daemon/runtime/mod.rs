@@ -30,8 +30,8 @@ use tokio::task::JoinSet;
 
 pub use connection::{Connection, ConnectionSpec, Phase};
 pub use mail::Mail;
-pub use steward::{KnownAccount, recall_people};
 use signals::{LoopId, Signals};
+pub use steward::{KnownAccount, recall_people};
 
 /// What a step leaves to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Runtime {
         let connections: BTreeMap<_, _> =
             connections.into_iter().map(|spec| (spec.id.clone(), Connection::new(spec))).collect();
         for connection in connections.values() {
-            if let Some(people) = steward::recall_people(&store, connection.id())? {
+            if let Some(people) = recall_people(&store, connection.id())? {
                 connection.set_people(Arc::new(people));
             }
         }

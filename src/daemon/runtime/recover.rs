@@ -20,11 +20,8 @@ impl Runtime {
             return Ok(Step::Rest(Some(until)));
         }
         let (with_clocks, last) = self.records_with_clocks(connection, after.as_ref())?;
-        let written = if with_clocks.is_empty() {
-            Ok(Vec::new())
-        } else {
-            connection.spec.connector.written(&with_clocks).await
-        };
+        let written =
+            if with_clocks.is_empty() { Ok(Vec::new()) } else { connection.spec.connector.written(&with_clocks).await };
         let written = match written {
             Ok(written) => written,
             Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
@@ -34,7 +31,8 @@ impl Runtime {
         if !keys.is_empty() {
             tracing::info!(connection = %connection.id(), records = keys.len(), "read back what an earlier store wrote");
         }
-        let events = keys.into_iter().map(|(record, keys)| (CaseId::Record(record), Event::Recovered { keys })).collect();
+        let events =
+            keys.into_iter().map(|(record, keys)| (CaseId::Record(record), Event::Recovered { keys })).collect();
         let ended = last.is_none();
         let phase = if ended { Phase::Live } else { Phase::ReadBack { after: last } };
         let mut batch = Batch::new();

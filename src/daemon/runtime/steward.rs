@@ -70,12 +70,21 @@ impl Runtime {
 
     async fn look_after(&self, connection: &Connection) -> Result<Result<(), Error>, StoreError> {
         let connector = &connection.spec.connector;
-        let (account, discovery) = match connector.check().await {
-            Ok(account) => match connector.discover().await {
-                Ok(discovery) => (account, discovery),
+        let checked = connection.state().checked.take();
+        let account = match checked {
+            Some(account) => account,
+            None => match connector.check().await {
+                Ok(account) => account,
                 Err(error) => return Ok(Err(error)),
             },
-            Err(error) => return Ok(Err(error)),
+        };
+        let discovery = match connector.discover().await {
+            Ok(discovery) => discovery,
+            Err(error) => {
+                // A discovery that a limit cut short goes on where it stopped, without the check before it.
+                connection.state().checked = Some(account);
+                return Ok(Err(error));
+            }
         };
         let known: Option<KnownAccount> = self.store.meta(&names::account(connection.id()))?;
         if let Some(known) = known.filter(|known| known.id != account.id) {
@@ -97,11 +106,8 @@ impl Runtime {
                 events.insert(case, Event::PersonChanged);
             }
         }
-        let known = KnownAccount {
-            id: account.id.clone(),
-            once: account.once.clone(),
-            problems: account.problems.clone(),
-        };
+        let known =
+            KnownAccount { id: account.id.clone(), once: account.once.clone(), problems: account.problems.clone() };
         let mut batch = Batch::new();
         batch.put_meta(&names::account(connection.id()), &known);
         let directory =

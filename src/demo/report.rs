@@ -1,0 +1,187 @@
+//! What the demo prints: progress, what people in the company saw, and the auditor's count.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::IsTerminal;
+use std::mem::{Discriminant, discriminant};
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use dealclock_daemon::cli::{DemoArgs, Failure, Output, table};
+use dealclock_daemon::config::Loaded;
+use dealclock_daemon::launch::open_store;
+use dealclock_model::{CaseId, Object, RecordId, RecordRef, What};
+use dealclock_sandbox::Calls;
+use dealclock_sandbox::audit::{AuditReport, Story, StoryKind};
+use dealclock_sandbox::company::Company;
+use dealclock_sandbox::time::VirtualTime;
+use indicatif::{ProgressBar, ProgressStyle};
+use owo_colors::OwoColorize;
+use serde_json::json;
+
+/// Deals whose whole story is told.
+const STORIES: usize = 6;
+
+/// What came of the demo.
+pub struct Outcome<'a> {
+    /// How it was asked for.
+    pub args: &'a DemoArgs,
+    /// What the auditor found.
+    pub audited: &'a AuditReport,
+    /// Violations that the daemon counted.
+    pub violations: u64,
+    /// Calls by endpoint.
+    pub calls: Calls,
+}
+
+impl Outcome<'_> {
+    /// The JSON document.
+    pub fn document(&self) -> serde_json::Value {
+        let audited = self.audited;
+        json!({
+            "crm": self.args.crm,
+            "days": self.args.days,
+            "seed": self.args.seed,
+            "reminders_due": audited.reminders_due,
+            "reminders_created": audited.reminders_created,
+            "reminders_duplicate": audited.reminders_duplicate,
+            "reminders_missing": audited.reminders_missing,
+            "reminders_unexpected": audited.reminders_unexpected,
+            "reminders_late": audited.reminders_late,
+            "reminders_borderline": audited.borderline,
+            "tasks_completed": audited.tasks_completed,
+            "tasks_left_open": audited.tasks_left_open,
+            "violations": self.violations,
+            "violations_audited": audited.violations,
+            "violations_borderline": audited.violations_borderline,
+            "calls": self.calls.calls,
+            "faults": audited.faults().collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Says what is about to happen.
+pub fn introduce(company: &Company, args: &DemoArgs, address: &str, output: Output) {
+    output.text(format_args!(
+        "{}\nA company of {} people works in a sandbox CRM that speaks {}'s dialect at {address}.\n\
+         Dealclock runs beside it with one rule: a proposal within 5 days for every deal of 50,000 and more.\n\
+         {} days pass, from {} (seed {}).\n",
+        "Dealclock demo".bold(),
+        company.cast.members().count(),
+        args.crm,
+        args.days,
+        company.start.format("%A %-d %B %Y"),
+        args.seed,
+    ));
+}
+
+/// Shows how far virtual time has come: a bar on a terminal, a line a day elsewhere.
+pub async fn show_progress(time: VirtualTime, start: DateTime<Utc>, end: DateTime<Utc>) {
+    let whole = u64::try_from((end - start).num_seconds()).unwrap_or_default();
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(whole) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{bar:30} {msg}  {percent}%  {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let plain = !std::io::stderr().is_terminal();
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    let mut day = None;
+    loop {
+        tick.tick().await;
+        let now = time.now();
+        bar.set_position(u64::try_from((now - start).num_seconds()).unwrap_or_default());
+        bar.set_message(now.format("%a %-d %b %H:%M").to_string());
+        if plain && day != Some(now.date_naive()) {
+            day = Some(now.date_naive());
+            let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", now.format("%a %-d %b %Y")));
+        }
+    }
+}
+
+/// Violations that the daemon counted, by its journal.
+pub fn count_violations(loaded: &Loaded) -> Result<u64, Failure> {
+    let store = open_store(&loaded.config)?;
+    let mut counted = 0u64;
+    for connection in loaded.config.connections.keys() {
+        let mut after: Option<RecordId> = None;
+        loop {
+            let ids = store.record_ids(connection, Object::Opportunity, after.as_ref(), 500)?;
+            let Some(last) = ids.last().cloned() else { break };
+            for id in ids {
+                let record = RecordRef { connection: connection.clone(), object: Object::Opportunity, id };
+                let journal = store.journal(&CaseId::Record(record), None, usize::MAX)?;
+                let times = |what| journal.iter().filter(|(_, entry)| entry.what == what).count() as u64;
+                counted += times(What::Violated).saturating_sub(times(What::Withdrawn));
+            }
+            after = Some(last);
+        }
+    }
+    Ok(counted)
+}
+
+/// Tells what people saw, and the count.
+pub fn tell(stories: &[Story], outcome: &Outcome<'_>, kept: Option<&Path>, output: Output) {
+    let mut by_deal: BTreeMap<&str, Vec<&Story>> = BTreeMap::new();
+    for story in stories {
+        by_deal.entry(&story.deal).or_default().push(story);
+    }
+    output.text("What some of them saw, each in their own time:\n");
+    for deal in telling_deals(&by_deal) {
+        output.text(format_args!("{}", format_args!("deal {deal}").bold()));
+        for story in &by_deal[deal] {
+            let at = story.at.with_timezone(&story.zone).format("%a %-d %b %H:%M");
+            output.text(format_args!("  {at}  {}", story.text));
+        }
+        output.text("");
+    }
+    count(outcome, output);
+    match kept {
+        Some(path) => output.text(format_args!(
+            "\nLook further:\n  dealclock explain --config {0}/dealclock.toml DEAL     what happened to a deal, and why\n  \
+             dealclock status  --config {0}/dealclock.toml          how the daemon stood",
+            path.display()
+        )),
+        None => output.text(
+            "\nLook further: `dealclock demo --keep DIR` keeps configuration, rules and store, for `dealclock explain \
+             --config DIR/dealclock.toml DEAL`.\nTo run it yourself: `dealclock sandbox --days 10 --time lockstep`, \
+             and `dealclock run` beside it; README.md shows how.",
+        ),
+    }
+}
+
+/// The deals that together show the most kinds of things.
+fn telling_deals<'a>(by_deal: &BTreeMap<&'a str, Vec<&Story>>) -> Vec<&'a str> {
+    let kinds = |deal: &str| -> HashSet<Discriminant<StoryKind>> {
+        by_deal[deal].iter().map(|story| discriminant(&story.kind)).collect()
+    };
+    let (mut seen, mut told) = (HashSet::new(), Vec::new());
+    while told.len() < STORIES {
+        let fresh = |deal: &str| kinds(deal).iter().filter(|kind| !seen.contains(*kind)).count();
+        let rest = by_deal.keys().copied().filter(|deal| !told.contains(deal));
+        let Some(next) = rest.max_by_key(|deal| (fresh(deal), kinds(deal).len(), std::cmp::Reverse(*deal))) else {
+            break;
+        };
+        seen.extend(kinds(next));
+        told.push(next);
+    }
+    told
+}
+
+fn count(outcome: &Outcome<'_>, output: Output) {
+    let audited = outcome.audited;
+    let mut rows = table(&["the auditor's count, from the CRM's own history", ""]);
+    for (what, number) in [
+        ("reminders due", audited.reminders_due),
+        ("reminders created", audited.reminders_created),
+        ("  of them twice", audited.reminders_duplicate),
+        ("  missing", audited.reminders_missing),
+        ("tasks completed by themselves", audited.tasks_completed),
+        ("violations, by the daemon", outcome.violations),
+        ("violations, by the auditor", audited.violations),
+        ("calls to the CRM", outcome.calls.calls.values().sum()),
+    ] {
+        rows.add_row([what.to_owned(), number.to_string()]);
+    }
+    output.text(rows);
+    for fault in audited.faults() {
+        output.text(format_args!("{} {fault:?}", "wrong:".red().bold()));
+    }
+}
