@@ -386,3 +386,35 @@ fn the_outlook_names_what_comes_next() {
     let stands = super::why_not(&rules.rules, &bench.people, &record_ref(), case);
     assert_eq!(stands[0].why, "runs since 2026-06-01 08:00, to be done by the end of 2026-06-06");
 }
+
+#[test]
+fn a_reminder_that_was_under_way_when_it_was_taken_back_is_closed_or_kept() {
+    let check = |ends: Record, comes_back: bool, closed: usize| {
+        let mut bench = running();
+        let case = CaseId::Record(record_ref());
+        let tell = |bench: &mut Bench, state: Record, hour: i64| {
+            let change = Change { record: record_ref(), stamp: at(hour), state: ChangeState::Present(state) };
+            let (change, as_of) = (Box::new(change), at(hour));
+            let event = Event::Changed { change, history: Vec::new(), origin: Origin::Reread, as_of };
+            bench.take(CaseId::Record(record_ref()), event, at(hour), false);
+        };
+        bench.take(case.clone(), Event::Due { as_of: at(26), waited: false }, at(26), false);
+        let task = bench.written.iter().find(|effect| matches!(effect.write, Write::CreateTask(_))).unwrap().id;
+        tell(&mut bench, ends, 27);
+        if comes_back {
+            tell(&mut bench, record(60_000, "Open", 0, None, false, "rep"), 28);
+        }
+        bench.written.clear();
+        let outcome = Outcome::Applied(Receipt { id: Some("T1".to_owned()), found: false, kept: Vec::new() });
+        bench.take(case, Event::Settled { effect: task, outcome }, at(29), false);
+        assert_eq!(bench.written.len(), closed);
+        let clock = &bench.record().and_then(Case::as_record).unwrap().clocks["proposal"];
+        assert!(clock.steps[0].fate.is_sent(), "{clock:?}");
+        assert_eq!(clock.reached.keys().map(PersonId::as_str).collect::<Vec<_>>(), ["rep"]);
+    };
+    check(record(60_000, "Open", 0, Some(27), false, "rep"), false, 1);
+    check(record(10, "Open", 0, None, false, "rep"), false, 1);
+    check(record(60_000, "Open", 0, None, true, "rep"), false, 0);
+    check(record(60_000, "Open", 0, None, true, "rep"), true, 0);
+    check(record(10, "Open", 0, None, false, "rep"), true, 0);
+}
