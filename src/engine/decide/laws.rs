@@ -418,3 +418,27 @@ fn a_reminder_that_was_under_way_when_it_was_taken_back_is_closed_or_kept() {
     check(record(60_000, "Open", 0, None, true, "rep"), true, 0);
     check(record(10, "Open", 0, None, false, "rep"), true, 0);
 }
+
+#[test]
+fn a_record_that_is_back_with_its_old_stamp_is_believed_when_read_directly() {
+    let check = |origin, as_of, back: bool| {
+        let mut bench = running();
+        let open = record(60_000, "Open", 0, None, false, "rep");
+        for (state, stamp, as_of, origin) in
+            [(ChangeState::Deleted, 20, 20, Origin::Reconcile), (ChangeState::Present(open), 0, as_of, origin)]
+        {
+            let change = Box::new(Change { record: record_ref(), stamp: at(stamp), state });
+            let event = Event::Changed { change, history: Vec::new(), origin, as_of: at(as_of) };
+            bench.take(CaseId::Record(record_ref()), event, at(50), true);
+        }
+        bench.take(CaseId::Record(record_ref()), Event::Due { as_of: at(51), waited: false }, at(51), true);
+        let case = bench.record().and_then(Case::as_record).unwrap();
+        assert_eq!((case.gone.is_none(), case.clocks["proposal"].ended.is_none()), (back, back), "{origin:?} {as_of}");
+        // The reminder of hour 25 fell due while the record was gone.
+        assert!(bench.written.is_empty());
+    };
+    check(Origin::Reread, 40, true);
+    check(Origin::Reconcile, 40, true);
+    check(Origin::Reread, 10, false);
+    check(Origin::Poll, 40, false);
+}

@@ -117,7 +117,12 @@ impl<'a> Sitting<'a> {
             return;
         }
         match &change.state {
-            ChangeState::Present(record) => self.appear(record, history, origin, change.stamp),
+            ChangeState::Present(record) => {
+                // A stamp from before the record was deleted does not tell when it came back; its reading does.
+                let returned = self.case.stamp.is_some_and(|known| change.stamp < known);
+                let since = if returned { as_of } else { change.stamp };
+                self.appear(record, history, origin, since);
+            }
             ChangeState::Deleted => self.disappear(Gone::Deleted, change.stamp),
             ChangeState::Merged { into } => self.disappear(Gone::Merged(into.clone()), change.stamp),
         }
