@@ -1,6 +1,6 @@
 //! Changes on their way into the inbox: what a case already knows is dropped, past values are asked for where they matter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use dealclock_connector::{Cursor, Error, ErrorKind};
 use dealclock_engine::Ruleset;
@@ -179,12 +179,14 @@ fn says_the_same(a: &Record, b: &Record, watched: &BTreeMap<FieldName, usize>) -
 /// The fields whose past can move a clock. A stamp of the CRM is its own history.
 fn history_fields(ruleset: &Ruleset) -> Vec<FieldName> {
     let own_history = [field::STAGE_ENTERED_AT, field::CREATED_AT, field::MODIFIED_AT, field::NAME];
-    let names: BTreeSet<_> = ruleset.rules.layout.slots.keys().collect();
-    names
-        .into_iter()
-        .filter(|name| !name.as_str().starts_with("owner.") && !own_history.contains(&name.as_str()))
-        .cloned()
-        .collect()
+    let watched = ruleset.rules.layout.slots.keys();
+    let watched = watched.filter(|name| !name.as_str().starts_with("owner.") && !own_history.contains(&name.as_str()));
+    let mut fields: Vec<_> = watched.cloned().collect();
+    if !fields.is_empty() {
+        // Who owned the record at a deadline decides whose violation it is.
+        fields.push(FieldName::from("owner.id"));
+    }
+    fields
 }
 
 /// On a first read the past matters only to rules that want the true start of what they find.

@@ -164,6 +164,11 @@ impl Runtime {
         self.stopping.load(Ordering::SeqCst)
     }
 
+    /// The loops, in the order in which a hand-turned runtime takes their steps.
+    pub fn loops(&self) -> &[LoopId] {
+        &self.loops
+    }
+
     /// Takes one step of one loop.
     pub async fn step(&self, id: &LoopId) -> Result<Step, RuntimeError> {
         match id {

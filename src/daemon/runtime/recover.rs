@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dealclock_model::{Case, CaseId, Event, Object, RecordId, RecordRef};
+use dealclock_model::{CaseId, Event, Object, RecordId, RecordRef};
 use dealclock_store::Batch;
 
 use super::signals::LoopId;
@@ -10,7 +10,7 @@ use super::{Connection, Phase, Runtime, RuntimeError, Step, names};
 
 const WORK: &str = "read back";
 /// Records asked about in one step.
-const RECORDS: usize = 500;
+const RECORDS: usize = 1000;
 
 impl Runtime {
     pub(super) async fn recover_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
@@ -19,15 +19,15 @@ impl Runtime {
         if let Some(until) = connection.waits(WORK, now) {
             return Ok(Step::Rest(Some(until)));
         }
-        let (with_clocks, last) = self.records_with_clocks(connection, after.as_ref())?;
+        let (records, last) = self.next_records(connection, after.as_ref())?;
         let written =
-            if with_clocks.is_empty() { Ok(Vec::new()) } else { connection.spec.connector.written(&with_clocks).await };
+            if records.is_empty() { Ok(Vec::new()) } else { connection.spec.connector.written(&records).await };
         let written = match written {
             Ok(written) => written,
             Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
         };
         connection.recovered(WORK);
-        let keys: BTreeMap<_, _> = with_clocks.into_iter().zip(written).filter(|(_, keys)| !keys.is_empty()).collect();
+        let keys: BTreeMap<_, _> = records.into_iter().zip(written).filter(|(_, keys)| !keys.is_empty()).collect();
         if !keys.is_empty() {
             tracing::info!(connection = %connection.id(), records = keys.len(), "read back what an earlier store wrote");
         }
@@ -47,22 +47,16 @@ impl Runtime {
         Ok(Step::Again)
     }
 
-    /// The next records that a clock runs for, and the last record looked at; `None` when all were.
-    fn records_with_clocks(
+    /// The next records, and the last of them; `None` when there are no more. Records without a clock are asked about as
+    /// well: their next episode must not take up the ids of one that the lost store knew.
+    fn next_records(
         &self,
         connection: &Connection,
         after: Option<&RecordId>,
     ) -> Result<(Vec<RecordRef>, Option<RecordId>), RuntimeError> {
         let ids = self.store.record_ids(connection.id(), Object::Opportunity, after, RECORDS)?;
         let last = (ids.len() == RECORDS).then(|| ids.last().cloned()).flatten();
-        let mut found = Vec::new();
-        for id in ids {
-            let record = RecordRef { connection: connection.id().clone(), object: Object::Opportunity, id };
-            let case = self.store.case(&CaseId::Record(record.clone()))?;
-            if case.as_ref().and_then(Case::as_record).is_some_and(|case| !case.clocks.is_empty()) {
-                found.push(record);
-            }
-        }
-        Ok((found, last))
+        let record = |id| RecordRef { connection: connection.id().clone(), object: Object::Opportunity, id };
+        Ok((ids.into_iter().map(record).collect(), last))
     }
 }

@@ -1,0 +1,116 @@
+//! Months of virtual time in seconds: the real daemon's steps, a real store, seeded faults and crashes, and an auditor
+//! who knows nothing of the daemon.
+
+#![allow(clippy::unwrap_used, reason = "everything here is a test, the helpers too")]
+
+#[path = "../support/world.rs"]
+mod world;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use chrono::Duration;
+use dealclock_sandbox::audit::Tolerance;
+use dealclock_sandbox::company::CompanyOptions;
+use dealclock_sandbox::{Fault, FaultRule, When};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use world::World;
+
+/// What a run was, so that nobody trusts one in which nothing happened.
+#[derive(Debug, PartialEq)]
+struct Run {
+    reminders: u64,
+    faults: u64,
+    crashes: u32,
+    trace: u64,
+}
+
+/// Where trouble may come from; each fault befalls calls with its own small chance.
+fn misfortunes() -> Vec<FaultRule> {
+    let status = |code, applied| Fault::Status { code, retry_after: None, applied };
+    let limited = Fault::Status { code: 429, retry_after: Some("7".to_owned()), applied: false };
+    let everywhere = [
+        Fault::Drop { applied: false },
+        status(500, false),
+        status(503, false),
+        limited,
+        status(429, false),
+        Fault::Html { applied: false },
+        Fault::Truncate,
+    ];
+    let of_creations = [
+        Fault::Drop { applied: true },
+        Fault::Hang { applied: true },
+        status(502, true),
+        Fault::Html { applied: true },
+        Fault::Truncate,
+        Fault::Partial { every: 2 },
+        Fault::Reorder,
+        Fault::Missing { results: 1 },
+    ];
+    let creations = "/crm/objects/tasks/batch/create";
+    let rule = |path: Option<&str>, chance, fault| FaultRule {
+        method: Some("POST".to_owned()),
+        path: path.map(str::to_owned),
+        when: When::Chance(chance),
+        times: None,
+        fault,
+    };
+    let creations = of_creations.into_iter().map(|fault| rule(Some(creations), 0.08, fault));
+    let others = everywhere.into_iter().map(|fault| rule(None, 0.004, fault));
+    creations.chain(others).collect()
+}
+
+/// One run; crashes come after steps chosen by the seed.
+async fn simulate(seed: u64, troubled: bool) -> Run {
+    let options = CompanyOptions { days: 10, reps: 6, standing: 16, deals_per_day: 5, ..CompanyOptions::default() };
+    let mut world = World::new(seed, &options).await;
+    if troubled {
+        world.sandbox.set_faults(misfortunes());
+    }
+    let mut chance = StdRng::seed_from_u64(seed);
+    let mut crashes = 0;
+    world
+        .run(|| {
+            let now = troubled && crashes < 12 && chance.random_bool(0.0008);
+            crashes += u32::from(now);
+            now
+        })
+        .await;
+
+    let grace = if troubled { Duration::minutes(45) } else { Duration::minutes(10) };
+    let tolerance = Tolerance { grace, ..Tolerance::usual(world.company.start) };
+    let report = world.audit(&tolerance);
+    let wrong: Vec<_> = report.faults().collect();
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
+    assert_eq!((report.reminders_duplicate, report.reminders_missing), (0, 0), "seed {seed}");
+    let calls = world.sandbox.calls();
+    let bad = |status: u16| !(200..300).contains(&status) && status != 404 && status != 400;
+    let faults = calls.statuses.iter().filter(|(status, _)| bad(**status)).map(|(_, count)| count).sum();
+    let mut trace = DefaultHasher::new();
+    serde_json::to_string(&world.sandbox.dump()).unwrap().hash(&mut trace);
+    Run { reminders: report.reminders_created, faults, crashes, trace: trace.finish() }
+}
+
+#[tokio::test]
+async fn without_trouble_every_reminder_appears_once() {
+    let run = simulate(1, false).await;
+    assert!(run.reminders >= 20, "too little happened to prove anything: {run:?}");
+}
+
+#[tokio::test]
+async fn through_faults_and_crashes_every_reminder_appears_once() {
+    let mut total = Run { reminders: 0, faults: 0, crashes: 0, trace: 0 };
+    for seed in 1..=8 {
+        let run = simulate(seed, true).await;
+        total.reminders += run.reminders;
+        total.faults += run.faults;
+        total.crashes += run.crashes;
+    }
+    assert!(total.reminders >= 200 && total.faults >= 50 && total.crashes >= 40, "vacuous: {total:?}");
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_trace() {
+    assert_eq!(simulate(11, true).await, simulate(11, true).await);
+}

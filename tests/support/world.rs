@@ -1,0 +1,213 @@
+//! A company in the sandbox and a daemon beside it in this process: real store, engine, loops and connector, no sockets,
+//! and a clock turned by hand.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dealclock_connector::{Clock, Transport, TransportError};
+use dealclock_daemon::clock::HandClock;
+use dealclock_daemon::config::{Environment, Loaded};
+use dealclock_daemon::connect::connect_over;
+use dealclock_daemon::kit::{Kind, Kit};
+use dealclock_daemon::launch::{open_store, spec};
+use dealclock_daemon::needs::needs;
+use dealclock_daemon::patience::patiently;
+use dealclock_daemon::runtime::{Runtime, Step};
+use dealclock_model::Instant;
+use dealclock_sandbox::audit::{AuditReport, AuditedRule, Tolerance, audit};
+use dealclock_sandbox::company::{ACCOUNT_ZONE, Company, CompanyOptions};
+use dealclock_sandbox::time::Director;
+use dealclock_sandbox::{Dropped, Limits, Options, Sandbox};
+
+#[path = "../../src/demo/files.rs"]
+mod files;
+
+const TOKEN: &str = "pat-na1-simulated";
+/// Where the sandbox would be, if anybody asked for it by its address.
+const ADDRESS: &str = "http://127.0.0.1:9";
+
+/// Calls the sandbox without sockets, on the daemon's clock.
+pub struct Direct {
+    sandbox: Sandbox,
+    clock: Arc<HandClock>,
+}
+
+#[async_trait]
+impl Transport for Direct {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        self.sandbox.set_now(self.clock.now());
+        let lost = |dropped: Dropped| TransportError::Lost { host: "sandbox".into(), reason: dropped.to_string() };
+        self.sandbox.handle(request).map_err(lost)
+    }
+}
+
+/// The company, its CRM, and the daemon.
+pub struct World {
+    /// Who lives in the CRM.
+    pub company: Company,
+    /// The CRM.
+    pub sandbox: Sandbox,
+    /// What people do, as time goes on.
+    pub director: Director,
+    /// The daemon's clock.
+    pub clock: Arc<HandClock>,
+    /// The daemon.
+    pub runtime: Arc<Runtime>,
+    directory: tempfile::TempDir,
+    store: PathBuf,
+    crashes: u32,
+}
+
+impl World {
+    /// A company of this seed, and a daemon that has not taken a step yet.
+    pub async fn new(seed: u64, options: &CompanyOptions) -> World {
+        let company = Company::new(seed, options);
+        let sandbox = Sandbox::new(Options {
+            seed,
+            time_zone: ACCOUNT_ZONE.to_owned(),
+            index_lag: std::time::Duration::from_secs(20),
+            limits: Limits::NONE,
+            ..Options::new(TOKEN, company.founded)
+        });
+        let mut director = Director::new(sandbox.clone(), company.timeline.clone());
+        director.advance_to(company.start);
+        let clock = Arc::new(HandClock::new(company.start));
+        let directory = tempfile::tempdir().unwrap();
+        files::write(directory.path(), &company, ADDRESS, TOKEN).unwrap();
+        let loaded = load(directory.path());
+        make_fields(&loaded, &sandbox, &company).await;
+        let store = directory.path().join("store");
+        let runtime = launch(loaded, &store, &sandbox, &clock);
+        World { company, sandbox, director, clock, runtime, directory, store, crashes: 0 }
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Turns the clock on; what people do until then happens at its own instants.
+    pub fn advance_to(&mut self, to: Instant) {
+        self.director.advance_to(to);
+        self.clock.set(to);
+    }
+
+    /// Kills the daemon and starts another on what a crash would have left: the files as they are, with nothing flushed.
+    pub fn crash(&mut self) {
+        self.crashes += 1;
+        let left = self.directory.path().join(format!("store-{}", self.crashes));
+        copy(&self.store, &left);
+        self.store.clone_from(&left);
+        self.runtime = launch(load(self.directory.path()), &left, &self.sandbox, &self.clock);
+    }
+
+    /// Takes every step that is to be taken now; `crash_after` of so many steps there is a crash.
+    pub async fn settle(&mut self, mut crash_after: impl FnMut() -> bool) -> Option<Instant> {
+        'settling: loop {
+            let (mut earliest, mut again) = (None::<Instant>, false);
+            for id in self.runtime.loops().to_vec() {
+                match self.runtime.step(&id).await.unwrap() {
+                    Step::Again => again = true,
+                    Step::Rest(until) => earliest = earliest.into_iter().chain(until).min(),
+                }
+                if crash_after() {
+                    self.crash();
+                    continue 'settling;
+                }
+            }
+            if !again {
+                return earliest;
+            }
+        }
+    }
+
+    /// Runs until the play ends.
+    pub async fn run(&mut self, mut crash_after: impl FnMut() -> bool) {
+        let end = self.company.end;
+        while self.now() < end {
+            let woken = self.settle(&mut crash_after).await;
+            let next = woken.into_iter().chain(self.director.next_edit()).chain([end]).min().unwrap_or(end);
+            assert!(next > self.now() || self.director.next_edit() == Some(next), "time stands still at {next}");
+            self.advance_to(next);
+        }
+        self.settle(crash_after).await;
+    }
+
+    /// What the auditor says, who knows nothing of the daemon.
+    pub fn audit(&self, tolerance: &Tolerance) -> AuditReport {
+        audit(&self.sandbox.dump(), &AuditedRule::running_example(&self.company), tolerance)
+    }
+}
+
+fn kit() -> Kit {
+    let open = Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS };
+    Kit {
+        connectors: [("hubspot", open)].into(),
+        sandboxes: &["hubspot"],
+        demo: |_, _| Box::pin(async { unreachable!("nobody asks for a demo here") }),
+        sandbox: |_, _| Box::pin(async { unreachable!("nobody asks for a sandbox here") }),
+    }
+}
+
+fn load(directory: &Path) -> Loaded {
+    Loaded::load(Some(&directory.join(files::CONFIG)), &Environment::default(), &["hubspot"]).unwrap()
+}
+
+fn launch(mut loaded: Loaded, store: &Path, sandbox: &Sandbox, clock: &Arc<HandClock>) -> Arc<Runtime> {
+    loaded.config.store.path = PathBuf::from(store);
+    let shown: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
+    let specs = loaded.config.connections.values().map(|connection| {
+        let transport = Arc::new(Direct { sandbox: sandbox.clone(), clock: Arc::clone(clock) });
+        let connector = connect_over(transport, connection, &kit(), &Environment::default(), &shown).unwrap();
+        spec(connection, connector)
+    });
+    let specs = specs.collect();
+    Runtime::new(open_store(&loaded.config).unwrap(), shown, loaded.ruleset, specs, None).unwrap()
+}
+
+/// What `dealclock setup` does, before the daemon's time begins.
+async fn make_fields(loaded: &Loaded, sandbox: &Sandbox, company: &Company) {
+    let clock = Arc::new(HandClock::new(company.start));
+    let shown: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+    for connection in loaded.config.connections.values() {
+        let transport = Arc::new(Direct { sandbox: sandbox.clone(), clock: Arc::clone(&clock) });
+        let connector = connect_over(transport, connection, &kit(), &Environment::default(), &shown).unwrap();
+        let provision = connector.provision().unwrap();
+        let (needs, _) = needs(&connection.mapping);
+        let ahead = Ahead(Arc::clone(&clock));
+        let plan = patiently(&ahead, || provision.plan(&needs)).await.unwrap();
+        for item in plan.items {
+            patiently(&ahead, || provision.make(&needs, &item)).await.unwrap();
+        }
+    }
+    sandbox.set_now(company.start);
+}
+
+/// A clock that does not keep whoever sleeps waiting.
+struct Ahead(Arc<HandClock>);
+
+#[async_trait]
+impl Clock for Ahead {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    async fn sleep_until(&self, until: Instant) {
+        self.0.set(until);
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
