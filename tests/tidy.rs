@@ -1,5 +1,7 @@
 //! The house rules that no compiler checks: who may depend on whom, which words stand where, how long a file may be.
 
+#![allow(clippy::unwrap_used, reason = "everything here is a test, the helpers too")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -17,8 +19,12 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Packages that only one crate may name.
-const SOLE_USERS: &[(&str, &str)] =
-    &[("sled", "dealclock-store"), ("cel", "dealclock-engine"), ("lettre", "dealclock-daemon"), ("governor", "dealclock-connector")];
+const SOLE_USERS: &[(&str, &str)] = &[
+    ("sled", "dealclock-store"),
+    ("cel", "dealclock-engine"),
+    ("lettre", "dealclock-daemon"),
+    ("governor", "dealclock-connector"),
+];
 
 /// Packages that a crate must never name, because it would let the world in.
 const FORBIDDEN: &[(&str, &[&str])] = &[
@@ -142,7 +148,11 @@ fn unsafe_code_is_forbidden_everywhere() {
     assert!(manifests.len() >= EDGES.len());
     for manifest in manifests {
         let text = std::fs::read_to_string(&manifest).unwrap();
-        assert!(text.contains("[lints]\nworkspace = true"), "{} does not take the workspace's lints", manifest.display());
+        assert!(
+            text.contains("[lints]\nworkspace = true"),
+            "{} does not take the workspace's lints",
+            manifest.display()
+        );
     }
     let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(workspace.contains("unsafe_code = \"forbid\""));

@@ -1,3 +1,5 @@
+//! Accounts written down by hand, and what the auditor must find in them.
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};

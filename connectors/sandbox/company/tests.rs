@@ -1,3 +1,5 @@
+//! The company is the same for the same seed, and lives through every story.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;

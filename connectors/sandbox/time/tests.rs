@@ -1,3 +1,5 @@
+//! Virtual time leaves nothing out, whoever follows it.
+
 use std::collections::BTreeMap;
 
 use axum::body::Body;

@@ -4,6 +4,7 @@
 //! it has a main function of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "this is the test runner as well")]
 
 mod disk;
 mod no_room;
@@ -12,12 +13,15 @@ mod power_loss;
 mod samples;
 mod writer;
 
+/// A test with its name.
+type Test = (&'static str, fn(&disk::Shim));
+
 fn main() {
     if let Some(work) = writer::Work::from_arguments() {
         return work.run();
     }
     let shim = disk::Shim::compile();
-    let tests: [(&str, fn(&disk::Shim)); 3] = [
+    let tests: [Test; 3] = [
         ("what_was_acknowledged_survives_a_loss_of_power", power_loss::what_was_acknowledged_survives),
         ("without_the_sync_the_same_disk_loses_it", power_loss::without_the_sync_it_is_lost),
         ("a_full_disk_is_an_error_and_loses_nothing", no_room::a_full_disk_loses_nothing),
