@@ -27,10 +27,15 @@ pub enum LaunchError {
     Runtime(#[from] RuntimeError),
 }
 
+/// How the store of a configuration is opened.
+pub fn store_options(config: &Config) -> Options {
+    let store = &config.store;
+    Options { path: store.path.clone(), cache_bytes: store.cache_bytes, compact_at: store.compact_at }
+}
+
 /// Opens the store of a configuration.
 pub fn open_store(config: &Config) -> Result<Store, dealclock_store::StoreError> {
-    let options = Options { cache_bytes: config.store.cache_bytes, ..Options::new(&config.store.path) };
-    Store::open(&options)
+    Store::open(&store_options(config))
 }
 
 /// Puts a runtime together; nothing is asked of a CRM yet.

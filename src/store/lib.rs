@@ -34,7 +34,7 @@ pub use error::{Expectation, Result, StoreError};
 pub use export::Exported;
 pub use health::Health;
 pub use import::Imported;
-pub use open::{DEFAULT_CACHE_BYTES, Options};
+pub use open::{DEFAULT_CACHE_BYTES, DEFAULT_COMPACT_AT, Options};
 pub use outbox::{OutboxCounts, OutboxEntry, Settlement};
 pub use space::Compacted;
 pub use store::{FORMAT, Store};

@@ -27,6 +27,9 @@ use crate::{FORMAT, Result, StoreError};
 /// The cache unless said otherwise.
 pub const DEFAULT_CACHE_BYTES: u64 = 96 << 20;
 
+/// When a store is compacted, unless said otherwise.
+pub const DEFAULT_COMPACT_AT: f64 = 2.5;
+
 /// What to open, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -34,12 +37,14 @@ pub struct Options {
     pub path: PathBuf,
     /// About how much memory the engine's cache may take.
     pub cache_bytes: u64,
+    /// It is compacted when it is opened and takes more than this many times the bytes of what it holds.
+    pub compact_at: f64,
 }
 
 impl Options {
     /// The store in a directory, with the usual cache.
     pub fn new(path: impl Into<PathBuf>) -> Options {
-        Options { path: path.into(), cache_bytes: DEFAULT_CACHE_BYTES }
+        Options { path: path.into(), cache_bytes: DEFAULT_CACHE_BYTES, compact_at: DEFAULT_COMPACT_AT }
     }
 }
 
@@ -66,7 +71,7 @@ impl Opened {
         let set_aside = set_aside_half_snapshots(directory, &data)?;
         let mut rows = open_rows(directory, &data, options.cache_bytes)?;
         let mut compacted = None;
-        if space::is_wasteful(&rows, &data)? {
+        if space::is_wasteful(&rows, &data, options.compact_at)? {
             compacted = Some(space::compact_closed(rows, directory, options.cache_bytes)?);
             rows = open_rows(directory, &data, options.cache_bytes)?;
         } else {

@@ -81,13 +81,14 @@ pub(crate) fn remove_old(directory: &Path) -> Result<()> {
     }
 }
 
-/// Whether the files hold more than 2.5 times what is alive.
+/// Whether the files hold more than so many times what is alive.
 ///
 /// Rows are looked at only when the files have outgrown what the last look allowed.
-pub(crate) fn is_wasteful(rows: &Rows, data: &Path) -> Result<bool> {
+pub(crate) fn is_wasteful(rows: &Rows, data: &Path, times: f64) -> Result<bool> {
     let size = size_on_disk(data)?;
     let key = Key::new(Table::Space);
-    let allowed = |live: u64| (live.saturating_mul(5) / 2).max(SMALL);
+    // A store of more than 2^53 bytes would be rounded; no disk holds one.
+    let allowed = |live: u64| ((live as f64 * times.max(1.0)) as u64).max(SMALL);
     if size <= allowed(rows.json::<Space>(&key)?.map_or(0, |space| space.live)) {
         return Ok(false);
     }

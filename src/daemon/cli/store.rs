@@ -4,13 +4,14 @@ use std::fs::OpenOptions;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
 
-use dealclock_store::{Exported, Options, Store};
+use dealclock_store::{Exported, Store};
 use serde_json::json;
 
 use super::args::StoreCommand;
 use super::{Context, Exit, Failure};
 use crate::config::Config;
 use crate::control::{Asked, Request, ask};
+use crate::launch::store_options;
 
 /// Carries the command out.
 pub(super) async fn run(command: StoreCommand, context: &Context) -> Result<Exit, Failure> {
@@ -20,10 +21,6 @@ pub(super) async fn run(command: StoreCommand, context: &Context) -> Result<Exit
         StoreCommand::Import { file } => import(&file, &config, context),
         StoreCommand::Compact => compact(&config, context),
     }
-}
-
-fn options(config: &Config) -> Options {
-    Options { path: config.store.path.clone(), cache_bytes: config.store.cache_bytes }
 }
 
 /// Lets the running daemon write the file, since it holds the store; opens the store itself when none runs.
@@ -49,7 +46,7 @@ async fn export(file: &Path, config: &Config, context: &Context) -> Result<Exit,
             format!("there is no store in {}; `path` in [store] says where it is", config.store.path.display());
         return Err(Failure::new(Exit::Store, message));
     }
-    let store = Store::open(&options(config))?;
+    let store = Store::open(&store_options(config))?;
     if to_stdout {
         // The document is the export itself, with or without --json.
         store.export(BufWriter::new(std::io::stdout().lock()))?;
@@ -76,12 +73,12 @@ fn write_new(store: &Store, path: &Path) -> Result<Exported, Failure> {
 
 fn import(file: &Path, config: &Config, context: &Context) -> Result<Exit, Failure> {
     let imported = if file == Path::new("-") {
-        Store::import(&options(config), std::io::stdin().lock())?
+        Store::import(&store_options(config), std::io::stdin().lock())?
     } else {
         let opened = std::fs::File::open(file);
         let opened =
             opened.map_err(|error| Failure::new(Exit::Store, format!("failed to open {}: {error}", file.display())))?;
-        Store::import(&options(config), BufReader::new(opened))?
+        Store::import(&store_options(config), BufReader::new(opened))?
     };
     context.output.text(format_args!("Read {} lines into {}.", imported.lines, config.store.path.display()));
     context.output.document(&json!({ "path": config.store.path, "imported": imported }));
@@ -89,7 +86,7 @@ fn import(file: &Path, config: &Config, context: &Context) -> Result<Exit, Failu
 }
 
 fn compact(config: &Config, context: &Context) -> Result<Exit, Failure> {
-    let compacted = Store::compact(&options(config))?;
+    let compacted = Store::compact(&store_options(config))?;
     let megabytes = |bytes: u64| bytes as f64 / 1_048_576.0;
     let (before, after) = (megabytes(compacted.before), megabytes(compacted.after));
     context.output.text(format_args!("{before:.1} MB became {after:.1} MB ({} rows).", compacted.rows));

@@ -39,7 +39,12 @@ impl Runtime {
         let limit = connection.spec.connector.descriptor().apply_batch.clamp(1, 100);
         let ready = self.store.outbox(&lane, now, limit)?;
         if ready.is_empty() {
-            return Ok(Step::Rest(self.store.next_ready(&lane)?.map(|at| at.max(now + Duration::milliseconds(10)))));
+            let next = self.store.next_ready(&lane)?;
+            if next.is_none() {
+                // Whatever could not be written was taken back, or found to be written.
+                connection.recovered(WORK);
+            }
+            return Ok(Step::Rest(next.map(|at| at.max(now + Duration::milliseconds(10)))));
         }
         let stale = stale_records(connection, &ready, now);
         if !stale.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::Duration;
-use dealclock_connector::Error;
+use dealclock_connector::{Error, ErrorKind};
 use dealclock_model::event::Origin;
 use dealclock_model::{CaseId, Event, Instant, RecordRef};
 use dealclock_store::Batch;
@@ -25,12 +25,18 @@ impl Runtime {
         let limit = connection.spec.connector.descriptor().fetch_batch.clamp(1, 100);
         let due = self.store.due_on(connection.id(), now, limit)?;
         if due.is_empty() {
+            // Whatever could not be read is no longer waited for.
+            connection.recovered(WORK);
             return Ok(Step::Rest(self.store.next_timer_on(connection.id(), None)?));
         }
         let records: Vec<RecordRef> = due.iter().filter_map(|(_, case)| case.record().cloned()).collect();
         match self.reread(connection, &records).await {
             Ok(()) => connection.recovered(WORK),
             Err(IngestError::Store(error)) => return Err(error.into()),
+            // What rules ask for cannot be read, such as a field deleted in the CRM: nothing is known on which to decide.
+            Err(IngestError::Crm(error)) if error.kind == ErrorKind::Rejected => {
+                return Ok(Step::Rest(Some(connection.failed(WORK, &error, now))));
+            }
             Err(IngestError::Crm(error)) => return self.wait_for_data(connection, due, &error, now),
         }
         self.wake(due, |_| Event::Due { as_of: now, waited: false })?;
