@@ -270,4 +270,19 @@ mod tests {
         assert_eq!(prefix.end(), Key(vec![b'm', 2]));
         assert!(Key(vec![b'm', 1, 0xFF, 0xFF, 0xFF]).0 < prefix.end().0);
     }
+
+    #[test]
+    fn the_bytes_of_keys_are_the_ones_that_stand_in_customers_stores() {
+        let record = RecordRef { connection: "acme".into(), object: Object::Opportunity, id: "42".into() };
+        let due = Instant::from_timestamp(1_770_000_000, 5).unwrap();
+        let timer = Key::new(Table::Timer).text("acme").instant(due).case(&CaseId::Record(record));
+        let instant = b"\x80\0\0\0\x69\x80\x0E\x80\0\0\0\x05";
+        assert_eq!(
+            timer.into_bytes(),
+            [&b"tacme\0\x01"[..], instant, b"acme\0\x01\0opportunity\0\x0142\0\x01"].concat()
+        );
+        let ready = Key::new(Table::Ready).lane(&Lane::Crm("acme".into())).number(7);
+        assert_eq!(ready.into_bytes(), b"r\0acme\0\x01\0\0\0\0\0\0\0\x07");
+        assert_eq!(Key::chunk(b"mx", 258), b"kmx\x01\x02");
+    }
 }

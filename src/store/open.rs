@@ -71,7 +71,7 @@ impl Opened {
         let set_aside = set_aside_half_snapshots(directory, &data)?;
         let mut rows = open_rows(directory, &data, options.cache_bytes)?;
         let mut compacted = None;
-        if space::is_wasteful(&rows, &data, options.compact_at)? {
+        if space::is_wasteful(&rows, &data, space::allowance(options.compact_at))? {
             compacted = Some(space::compact_closed(rows, directory, options.cache_bytes)?);
             rows = open_rows(directory, &data, options.cache_bytes)?;
         } else {

@@ -97,6 +97,12 @@ impl Engine for SledEngine {
     }
 }
 
+/// Waits until sled has let go of a database that was dropped; its threads end in their own time, and a late one must
+/// not find another database under its path.
+pub(crate) fn wait_until_closed(directory: &Path) -> io::Result<()> {
+    File::open(directory.join("db"))?.lock()
+}
+
 /// Makes the entries of a directory durable.
 pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
     File::open(directory)

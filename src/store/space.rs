@@ -18,7 +18,7 @@ use crate::open::{lock, open_rows};
 use crate::plan::{Numbers, Plan};
 use crate::read::Rows;
 use crate::seal::Seal;
-use crate::sled_engine::{SledEngine, io_error, sync_directory};
+use crate::sled_engine::{SledEngine, io_error, sync_directory, wait_until_closed};
 use crate::{Options, Result, Store, StoreError, USUAL_OPERATIONS};
 
 /// Below this size nothing is worth copying.
@@ -46,14 +46,17 @@ impl Store {
     pub fn compact(options: &Options) -> Result<Compacted> {
         let directory = &options.path;
         let data = directory.join("data");
+        let lock = lock(directory)?;
+        finish_interrupted(directory)?;
         if !data.exists() {
             let source = io::Error::from(io::ErrorKind::NotFound);
             return Err(io_error("find a database to compact", directory, source));
         }
-        let _lock = lock(directory)?;
-        finish_interrupted(directory)?;
-        let _seal = Seal::break_open(directory)?;
-        compact_closed(open_rows(directory, &data, options.cache_bytes)?, directory, options.cache_bytes)
+        let seal = Seal::break_open(directory)?;
+        let compacted =
+            compact_closed(open_rows(directory, &data, options.cache_bytes)?, directory, options.cache_bytes)?;
+        drop((seal, lock));
+        Ok(compacted)
     }
 }
 
@@ -81,14 +84,18 @@ pub(crate) fn remove_old(directory: &Path) -> Result<()> {
     }
 }
 
-/// Whether the files hold more than so many times what is alive.
+/// How large the files may be for so many live bytes: `times` as large, and never too small to be worth copying.
+pub(crate) fn allowance(times: f64) -> impl Fn(u64) -> u64 {
+    // A store of more than 2^53 bytes would be rounded; no disk holds one.
+    move |live| ((live as f64 * times.max(1.0)) as u64).max(SMALL)
+}
+
+/// Whether the files are larger than what is alive in them allows.
 ///
 /// Rows are looked at only when the files have outgrown what the last look allowed.
-pub(crate) fn is_wasteful(rows: &Rows, data: &Path, times: f64) -> Result<bool> {
+pub(crate) fn is_wasteful(rows: &Rows, data: &Path, allowed: impl Fn(u64) -> u64) -> Result<bool> {
     let size = size_on_disk(data)?;
     let key = Key::new(Table::Space);
-    // A store of more than 2^53 bytes would be rounded; no disk holds one.
-    let allowed = |live: u64| ((live as f64 * times.max(1.0)) as u64).max(SMALL);
     if size <= allowed(rows.json::<Space>(&key)?.map_or(0, |space| space.live)) {
         return Ok(false);
     }
@@ -110,6 +117,9 @@ pub(crate) fn compact_closed(rows: Rows, directory: &Path, cache_bytes: u64) -> 
         return Err(StoreError::Damaged { path: directory.to_owned(), what: "a copy of it differs".to_owned() });
     }
     drop((copy, rows));
+    for database in [&data, &new] {
+        wait_until_closed(database).map_err(|source| io_error("close the database", directory, source))?;
+    }
     sync_files(&new).map_err(|source| io_error("sync the copy", directory, source))?;
     remove_old(directory)?;
     fs::rename(&data, &old)
@@ -184,4 +194,32 @@ fn sync_files(directory: &Path) -> io::Result<()> {
         }
     }
     fs::File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn files_may_be_a_few_times_as_large_as_what_lives_in_them() {
+        let allowed = allowance(2.5);
+        assert_eq!(allowed(100 << 20), 250 << 20);
+        assert_eq!(allowed(1), SMALL);
+        assert_eq!(allowance(0.0)(100 << 20), 100 << 20);
+    }
+
+    #[test]
+    fn a_database_is_looked_through_only_when_it_outgrew_what_was_allowed() {
+        let directory = TempDir::new().unwrap();
+        let data = directory.path().join("data");
+        let rows = open_rows(directory.path(), &data, 8 << 20).unwrap();
+        assert!(!is_wasteful(&rows, &data, |_| u64::MAX).unwrap());
+        assert!(rows.body(&Key::new(Table::Space)).unwrap().is_none());
+        assert!(is_wasteful(&rows, &data, |_| 0).unwrap());
+        assert!(rows.json::<Space>(&Key::new(Table::Space)).unwrap().unwrap().live > 0);
+        // What lives was counted: now it allows the size.
+        assert!(!is_wasteful(&rows, &data, |live| if live == 0 { 0 } else { u64::MAX }).unwrap());
+    }
 }

@@ -1,12 +1,18 @@
 //! A disk that runs full: an error that says so, and nothing acknowledged is lost.
 
 use std::io::Read;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::disk::{Disk, Fault, Shim};
 use crate::writer::is_there;
 
 /// Room in bytes: for nothing, for less than the empty store, and for more and more decisions.
 const ROOM: [u64; 8] = [0, 50, 5_000, 400_000, 700_000, 1_100_000, 1_900_000, 3_000_000];
+
+/// How long one disk may take to run full.
+const LIMIT: Duration = Duration::from_secs(30);
 
 pub fn a_full_disk_loses_nothing(shim: &Shim) {
     let mut acknowledged = 0;
@@ -20,12 +26,19 @@ pub fn a_full_disk_loses_nothing(shim: &Shim) {
 fn fill(shim: &Shim, room: u64) -> usize {
     let disk = Disk::new();
     let mut child = disk.start_writer(shim, &Fault::Room(room), &["0".to_owned(), "100000".to_owned()]);
-    let mut said = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-    let status = child.wait().unwrap();
-    let mut complaint = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
-    assert!(status.success(), "room for {room}: {status}: {complaint}");
+    let mut out = child.stdout.take().unwrap();
+    let (send, said) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).map(|_| send.send(text)).ok()
+    });
+    let Ok(said) = said.recv_timeout(LIMIT) else {
+        child.kill().unwrap();
+        panic!("room for {room}: the writer hangs");
+    };
+    let output = child.wait_with_output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "room for {room}: {}: {complaint}", output.status);
 
     let (acknowledged, rest): (Vec<_>, Vec<_>) = said.lines().partition(|line| !line.starts_with("refused: "));
     assert_eq!(rest.len(), 1, "room for {room}: {rest:?}");

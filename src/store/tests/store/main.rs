@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
+mod exported;
+mod model;
 mod once;
 mod samples;
+mod space;
