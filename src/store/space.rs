@@ -19,7 +19,7 @@ use crate::plan::{Numbers, Plan};
 use crate::read::Rows;
 use crate::seal::Seal;
 use crate::sled_engine::{SledEngine, io_error, sync_directory, wait_until_closed};
-use crate::{Options, Result, Store, StoreError, USUAL_OPERATIONS};
+use crate::{Options, Result, Store, USUAL_OPERATIONS};
 
 /// Below this size nothing is worth copying.
 const SMALL: u64 = 64 << 20;
@@ -36,9 +36,20 @@ pub struct Compacted {
 }
 
 /// What the last look at the rows found; saves looking at them at every start.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct Space {
+    /// Bytes of all keys and values.
     live: u64,
+    /// Bytes of the files after the last compaction: what the engine itself needs for these rows.
+    #[serde(default)]
+    compacted: u64,
+}
+
+impl Space {
+    /// A compaction gave what it could; half as much again must have grown before another one can give anything.
+    fn allowed(&self, allowed: impl Fn(u64) -> u64) -> u64 {
+        allowed(self.live).max(self.compacted + self.compacted / 2)
+    }
 }
 
 impl Store {
@@ -95,27 +106,33 @@ pub(crate) fn allowance(times: f64) -> impl Fn(u64) -> u64 {
 /// Rows are looked at only when the files have outgrown what the last look allowed.
 pub(crate) fn is_wasteful(rows: &Rows, data: &Path, allowed: impl Fn(u64) -> u64) -> Result<bool> {
     let size = size_on_disk(data)?;
-    let key = Key::new(Table::Space);
-    if size <= allowed(rows.json::<Space>(&key)?.map_or(0, |space| space.live)) {
+    let last = rows.json::<Space>(&Key::new(Table::Space))?.unwrap_or_default();
+    if size <= last.allowed(&allowed) {
         return Ok(false);
     }
-    let live = live_bytes(rows)?;
+    let now = Space { live: live_bytes(rows)?, ..last };
+    remember(rows, &now)?;
+    Ok(size > now.allowed(allowed))
+}
+
+fn remember(rows: &Rows, space: &Space) -> Result<()> {
     let mut plan = Plan::new(rows, Numbers::default());
-    plan.put_json(&key, "the space", &Space { live })?;
-    rows.engine().write(plan.finish()?.0)?;
-    Ok(size > allowed(live))
+    plan.put_json(&Key::new(Table::Space), "the space", space)?;
+    rows.engine().write(plan.finish()?.0)
 }
 
 /// Copies the database, puts the copy in its place and keeps the old one aside.
 pub(crate) fn compact_closed(rows: Rows, directory: &Path, cache_bytes: u64) -> Result<Compacted> {
     let (data, new, old) = (directory.join("data"), directory.join("data.new"), directory.join("data.old"));
     let before = size_on_disk(&data)?;
-    let copy = SledEngine::open(&new, cache_bytes)?;
-    let copied = copy_rows(rows.engine(), &copy)?;
-    copy.flush()?;
-    if fingerprint(&copy)? != copied {
-        return Err(StoreError::Damaged { path: directory.to_owned(), what: "a copy of it differs".to_owned() });
+    let copy = Rows::new(SledEngine::open(&new, cache_bytes)?, directory);
+    let copied = copy_rows(rows.engine(), copy.engine())?;
+    copy.engine().flush()?;
+    if fingerprint(copy.engine())? != copied {
+        return Err(rows.damaged("a copy of it differs"));
     }
+    remember(&copy, &Space { live: live_bytes(&copy)?, compacted: size_on_disk(&new)? })?;
+    copy.engine().flush()?;
     drop((copy, rows));
     for database in [&data, &new] {
         wait_until_closed(database).map_err(|source| io_error("close the database", directory, source))?;
@@ -221,5 +238,12 @@ mod tests {
         assert!(rows.json::<Space>(&Key::new(Table::Space)).unwrap().unwrap().live > 0);
         // What lives was counted: now it allows the size.
         assert!(!is_wasteful(&rows, &data, |live| if live == 0 { 0 } else { u64::MAX }).unwrap());
+    }
+
+    #[test]
+    fn a_compaction_is_not_repeated_where_it_gave_what_it_could() {
+        let space = Space { live: 10, compacted: 1_000 };
+        assert_eq!(space.allowed(|live| live * 2), 1_500);
+        assert_eq!(space.allowed(|live| live * 200), 2_000);
     }
 }
