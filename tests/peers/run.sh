@@ -1,29 +1,41 @@
-#!/usr/bin/env bash
-# Runs HubSpot's official Python client against the sandbox, with only its base address set.
-#
-# DEALCLOCK_BIN names the binary; by default the one that `cargo build` makes.
-set -euo pipefail
+#!/bin/sh
+# Runs HubSpot's official client against the sandbox. DEALCLOCK_BIN is the program to start; `dealclock` by default.
+# Needs python3 with venv, and the package index. Closes with `N passed, M failed`.
+set -eu
+
 here=$(cd "$(dirname "$0")" && pwd)
-bin=${DEALCLOCK_BIN:-$here/../../target/debug/dealclock}
+binary=${DEALCLOCK_BIN:-dealclock}
 work=$(mktemp -d)
+token=pat-na1-peers
 sandbox=
-cleanup() {
-    if [ -n "$sandbox" ]; then kill "$sandbox" 2>/dev/null || true; fi
+
+finish() {
+    if [ -n "$sandbox" ]; then
+        kill "$sandbox" 2>/dev/null || true
+        wait "$sandbox" 2>/dev/null || true
+    fi
     rm -rf "$work"
 }
-trap cleanup EXIT
+trap finish EXIT
+trap 'exit 130' INT TERM
 
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --requirement "$here/requirements.txt"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 
-# Its time passes by itself, so that the account's limits renew as they do in life.
-"$bin" sandbox --crm hubspot --listen 127.0.0.1:0 --token peer-token --seed 7 --deals 250 --time paced --pace 60 \
-    --json >"$work/started.json" &
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+"$binary" sandbox --crm hubspot --listen "127.0.0.1:$port" --token "$token" --deals 250 --time paced \
+    >"$work/sandbox.log" 2>&1 &
 sandbox=$!
-for _ in $(seq 200); do
-    grep -q '"address"' "$work/started.json" && break
-    kill -0 "$sandbox" || { echo "the sandbox did not start" >&2; exit 1; }
-    read -r -t 0.05 <> <(:) || true
+
+tries=0
+until python3 -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/sandbox/time')" 2>/dev/null; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 100 ] || ! kill -0 "$sandbox" 2>/dev/null; then
+        echo "the sandbox does not answer:" >&2
+        cat "$work/sandbox.log" >&2
+        exit 1
+    fi
+    sleep 0.1
 done
-address=$("$work/venv/bin/python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["address"])' "$work/started.json")
-"$work/venv/bin/python" "$here/hubspot_client.py" "$address" peer-token
+
+"$work/venv/bin/python" "$here/hubspot_api_client.py" "http://127.0.0.1:$port" "$token"

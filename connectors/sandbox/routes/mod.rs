@@ -54,9 +54,9 @@ impl Call<'_> {
         }
     }
 
-    /// Whether deleted things are asked for instead of those that are not.
+    /// Whether deleted things are asked for instead of those that are not; the official Python client writes `True`.
     pub(crate) fn archived(&self) -> bool {
-        self.parameter("archived") == Some("true")
+        self.parameter("archived").is_some_and(|text| text.eq_ignore_ascii_case("true"))
     }
 
     /// The body, read as JSON.

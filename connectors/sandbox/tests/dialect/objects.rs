@@ -167,7 +167,7 @@ fn a_deleted_record_is_seen_only_among_the_archived() {
     }
     let refused = get(&sandbox, &format!("{DEALS}/{id}")).expect(404);
     assert_eq!(refused["category"], "OBJECT_NOT_FOUND");
-    let read = get(&sandbox, &format!("{DEALS}/{id}?archived=true")).expect(200);
+    let read = get(&sandbox, &format!("{DEALS}/{id}?archived=True")).expect(200);
     assert_eq!(read["archived"], true);
     assert_eq!(get(&sandbox, DEALS).expect(200)["results"], json!([]));
     assert_eq!(get(&sandbox, &format!("{DEALS}?archived=true")).expect(200)["results"][0]["id"], id);
