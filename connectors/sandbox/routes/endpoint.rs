@@ -138,10 +138,12 @@ impl<'a> Endpoint<'a> {
                 | Endpoint::PutDefaultLink(..)
                 | Endpoint::LinkLabels(..)
         );
-        match self {
-            Endpoint::Search(_) => Budget::Search,
-            _ if links => Budget::Associations,
-            _ => Budget::General,
+        if matches!(self, Endpoint::Search(_)) {
+            Budget::Search
+        } else if links {
+            Budget::Associations
+        } else {
+            Budget::General
         }
     }
 }
