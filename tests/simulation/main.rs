@@ -9,7 +9,7 @@ mod world;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::Duration;
-use dealclock_sandbox::audit::Tolerance;
+use dealclock_sandbox::audit::{Matter, Tolerance};
 use dealclock_sandbox::company::CompanyOptions;
 use dealclock_sandbox::{Fault, FaultRule, When};
 use rand::rngs::StdRng;
@@ -113,4 +113,21 @@ async fn through_faults_and_crashes_every_reminder_appears_once() {
 #[tokio::test]
 async fn the_same_seed_gives_the_same_trace() {
     assert_eq!(simulate(11, true).await, simulate(11, true).await);
+}
+
+#[tokio::test]
+async fn a_lost_store_brings_no_reminder_a_second_time() {
+    let options = CompanyOptions { days: 8, reps: 6, standing: 16, deals_per_day: 5, ..CompanyOptions::default() };
+    let mut world = World::new(5, &options).await;
+    let end = world.company.end;
+    world.company.end = world.company.start + Duration::days(4);
+    world.run(|| false).await;
+    let before = world.audit(&Tolerance::usual(world.company.start)).reminders_created;
+    world.lose_store();
+    world.company.end = end;
+    world.run(|| false).await;
+    let report = world.audit(&Tolerance::usual(world.company.start));
+    let doubled: Vec<_> = report.faults().filter(|finding| finding.what == Matter::Duplicate).collect();
+    assert!(before >= 10 && report.reminders_created > before, "too little happened: {before}");
+    assert!(doubled.is_empty(), "{doubled:#?}");
 }

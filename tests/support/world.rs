@@ -103,6 +103,13 @@ impl World {
         self.runtime = launch(load(self.directory.path()), &left, &self.sandbox, &self.clock);
     }
 
+    /// Loses the store without an export, and starts a daemon that has to find its way by what stands in the CRM.
+    pub fn lose_store(&mut self) {
+        self.crashes += 1;
+        self.store = self.directory.path().join(format!("store-{}", self.crashes));
+        self.runtime = launch(load(self.directory.path()), &self.store, &self.sandbox, &self.clock);
+    }
+
     /// Takes every step that is to be taken now; `crash_after` of so many steps there is a crash.
     pub async fn settle(&mut self, mut crash_after: impl FnMut() -> bool) -> Option<Instant> {
         'settling: loop {
