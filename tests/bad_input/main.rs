@@ -1,0 +1,24 @@
+//! Bad input: each case says what is wrong and what to do, loses nothing and writes nothing twice.
+//!
+//! | case | here | closer to where it is found out |
+//! |---|---|---|
+//! | wrong token | `program`, `running` | `connectors/hubspot/tests/sandbox/account.rs` |
+//! | missing scope | `program`, `running` | `connectors/hubspot/tests/sandbox/account.rs` |
+//! | unknown field or type error in a rule, reminder after the deadline | `program` | `src/engine/read/tests.rs` |
+//! | stage that does not exist | `program` | `src/daemon/cli/tests.rs` |
+//! | second daemon on a store | `program` | `src/store/tests/store/damage.rs` |
+//! | store of a newer format | `program` (an export of one) | `src/store/tests/store/damage.rs` |
+//! | damaged store | `program` | `src/store/tests/store/damage.rs` |
+//! | full disk | | `src/store/tests/disk/no_room.rs` |
+//! | HTML instead of JSON | `program`, `running` | `connectors/hubspot/tests/sandbox/misfortune.rs` |
+//! | record without owner or amount | `running` | `connectors/hubspot/tests/sandbox/reading.rs` |
+//! | owner without time zone | `running` | `connectors/hubspot/tests/sandbox/account.rs` |
+//! | property deleted while running | `running` | `connectors/hubspot/tests/sandbox/reading.rs` |
+
+#![allow(clippy::unwrap_used, reason = "everything here is a test, the helpers too")]
+
+mod account;
+mod daemon;
+mod files;
+mod program;
+mod running;
