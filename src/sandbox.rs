@@ -31,10 +31,17 @@ pub async fn run(args: SandboxArgs, output: Output) -> Result<Exit, Failure> {
     ));
     output.document(&json!({ "address": address, "token": token, "now": time.now() }));
     tokio::select! {
-        served = serve_with(sandbox, routes(time), listener) => served?,
+        served = serve_with(sandbox, routes(time.clone()), listener) => served?,
+        () = pass(&time) => {}
         stopped = stop_signal() => stopped?,
     }
     Ok(Exit::Ok)
+}
+
+/// Lets paced time pass; any other moves only when it is told, or when its followers rest.
+async fn pass(time: &VirtualTime) {
+    time.run().await;
+    std::future::pending().await
 }
 
 fn open(args: &SandboxArgs, token: &str) -> Result<(Sandbox, VirtualTime), Failure> {

@@ -74,6 +74,13 @@ impl Follower {
 
     /// Moves the clock whenever every loop rests, until the sandbox's time has ended; then stops the runtime.
     pub async fn follow(self, runtime: Arc<Runtime>) -> Result<(), FollowError> {
+        let followed = self.keep_step(&runtime).await;
+        // Without the sandbox's time the daemon would stand still for ever.
+        runtime.stop();
+        followed
+    }
+
+    async fn keep_step(&self, runtime: &Runtime) -> Result<(), FollowError> {
         loop {
             let until = runtime.signals().all_resting(self.clock.as_ref()).await;
             if runtime.is_stopping() {
@@ -82,7 +89,7 @@ impl Follower {
             let until = until.unwrap_or_else(|| far_from(self.clock.now()));
             let time = self.sleep(whole_millisecond(until)).await?;
             if time.ended {
-                runtime.stop();
+                tracing::info!(at = %time.now, "the sandbox's time has ended");
                 return Ok(());
             }
             self.clock.set(time.now);

@@ -1,6 +1,7 @@
 //! `dealclock check`: configuration and rules, and with `--online` both against the CRM.
 
 use dealclock_engine::Rule;
+use dealclock_model::effect::Channel;
 use serde::Serialize;
 use serde_json::json;
 
@@ -27,6 +28,12 @@ pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Fai
     let rules: Vec<RuleLine<'_>> = loaded.ruleset.rules.by_key.values().map(|rule| line(rule, &loaded)).collect();
     print_rules(context, &rules);
     let secrets = loaded.config.missing_secrets(&context.environment);
+    let unsent = rules_without_mail(&loaded);
+    for rule in &unsent {
+        output.note(format_args!(
+            "warning: rule `{rule}` sends e-mail, and `[mail] enabled` is false: those mails will be refused"
+        ));
+    }
     if !args.online {
         for fault in &secrets {
             output.note(format_args!("warning: {fault}\n"));
@@ -36,6 +43,7 @@ pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Fai
             "connections": loaded.config.connections.keys().collect::<Vec<_>>(),
             "rules": rules,
             "warnings": secrets.iter().map(described).collect::<Vec<_>>(),
+            "rules_without_mail": unsent,
         }));
         return Ok(Exit::Ok);
     }
@@ -77,6 +85,13 @@ fn verdict(reports: &[Report], unreachable: bool, mail: bool) -> Exit {
     } else {
         Exit::Ok
     }
+}
+
+/// Rules that send e-mail although no mail server is configured.
+fn rules_without_mail(loaded: &Loaded) -> Vec<&str> {
+    let sends = |rule: &&Rule| rule.remind.iter().any(|remind| remind.via.contains(&Channel::Email));
+    let rules = loaded.ruleset.rules.by_key.values().filter(sends).map(|rule| rule.key.as_str());
+    if loaded.config.mail.is_some() { Vec::new() } else { rules.collect() }
 }
 
 /// What is wrong with mail, if anything.

@@ -3,7 +3,7 @@
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
-use super::{Context, Exit, ExplainArgs, Failure};
+use super::{Context, Exit, ExplainArgs, Failure, no_answer};
 use crate::control::{Asked, Request, ask};
 use crate::explain::{ExplainError, explain, find};
 use crate::launch::open_store;
@@ -11,11 +11,12 @@ use crate::runtime::recall_people;
 
 /// Carries the command out: asks the daemon, or opens the store itself when none runs.
 pub(super) async fn run(args: ExplainArgs, context: Context) -> Result<Exit, Failure> {
-    let loaded = context.load()?;
-    let told = match ask(&loaded.config.socket, &Request::Explain { record: args.record.clone() }).await? {
+    let config = context.config()?;
+    let told = match ask(&config.socket, &Request::Explain { record: args.record.clone() }).await.map_err(no_answer)? {
         Asked::Answer(told) => told,
         Asked::Refused(reason) => return Err(Failure::new(Exit::Found, reason)),
         Asked::NoDaemon => {
+            let loaded = context.load()?;
             let store = open_store(&loaded.config)?;
             let connections: Vec<_> = loaded.config.connections.keys().cloned().collect();
             let record = find(&store, &connections, &args.record)?;

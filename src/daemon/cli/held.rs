@@ -3,7 +3,7 @@
 use dealclock_model::event::StormAnswer;
 
 use super::args::{HeldCommand, StormArgs};
-use super::{Context, Exit, Failure, table};
+use super::{Context, Exit, Failure, no_answer, table};
 use crate::control::{Asked, Request, ask};
 
 /// Carries the command out, which only a running daemon can.
@@ -21,7 +21,7 @@ pub(super) async fn run(command: HeldCommand, context: &Context) -> Result<Exit,
             let message = format!("no daemon runs on {}; start it with `dealclock run`", config.store.path.display());
             Err(Failure::new(Exit::NoDaemon, message))
         }
-        Err(error) => Err(Failure::new(Exit::NoDaemon, format!("the daemon did not answer: {error}"))),
+        Err(error) => Err(no_answer(error)),
     }
 }
 

@@ -122,6 +122,11 @@ fn parse(kit: &Kit, line: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
     Cli::from_arg_matches(&command.try_get_matches_from(line)?)
 }
 
+/// A daemon that holds the socket and does not answer.
+fn no_answer(error: std::io::Error) -> Failure {
+    Failure::new(Exit::NoDaemon, format!("the daemon did not answer: {error}"))
+}
+
 fn choose_color(color: Color) {
     match color {
         Color::Auto => {}

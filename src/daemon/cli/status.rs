@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Context, Exit, Failure, StatusArgs, table};
+use super::{Context, Exit, Failure, StatusArgs, no_answer, table};
 use crate::control::{Asked, Request, ask};
 use crate::launch::open_store;
 use crate::runtime::connection::Trouble;
@@ -10,11 +10,12 @@ use crate::status::{ConnectionStatus, gather};
 
 /// Carries the command out: asks the daemon, or opens the store itself when none runs.
 pub(super) async fn run(_args: StatusArgs, context: Context) -> Result<Exit, Failure> {
-    let loaded = context.load()?;
-    let status = match ask(&loaded.config.socket, &Request::Status).await? {
+    let config = context.config()?;
+    let status = match ask(&config.socket, &Request::Status).await.map_err(no_answer)? {
         Asked::Answer(status) => status,
         Asked::Refused(reason) => return Err(Failure::new(Exit::NoDaemon, reason)),
         Asked::NoDaemon => {
+            let loaded = context.load()?;
             let store = open_store(&loaded.config)?;
             let connections: Vec<_> = loaded.config.connections.keys().cloned().collect();
             let status = gather(&store, &loaded.ruleset, &connections, None, context.clock().now())?;

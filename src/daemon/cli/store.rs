@@ -8,7 +8,7 @@ use dealclock_store::{Exported, Store};
 use serde_json::json;
 
 use super::args::StoreCommand;
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, no_answer};
 use crate::config::Config;
 use crate::control::{Asked, Request, ask};
 use crate::launch::store_options;
@@ -26,20 +26,23 @@ pub(super) async fn run(command: StoreCommand, context: &Context) -> Result<Exit
 /// Lets the running daemon write the file, since it holds the store; opens the store itself when none runs.
 async fn export(file: &Path, config: &Config, context: &Context) -> Result<Exit, Failure> {
     let to_stdout = file == Path::new("-");
-    let path = std::path::absolute(file)?;
-    if !to_stdout {
-        match ask(&config.socket, &Request::Export { path: path.clone() }).await {
-            Ok(Asked::Answer(answer)) => {
-                context.output.text(format_args!("The daemon wrote {}.", path.display()));
-                context.output.document(&answer);
-                return Ok(Exit::Ok);
-            }
-            Ok(Asked::Refused(reason)) => {
-                return Err(Failure::new(Exit::Store, format!("the daemon did not export: {reason}")));
-            }
-            Ok(Asked::NoDaemon) => {}
-            Err(error) => return Err(Failure::new(Exit::NoDaemon, format!("the daemon did not answer: {error}"))),
+    let passing = tempfile::tempdir()?;
+    let path = if to_stdout { passing.path().join("export") } else { std::path::absolute(file)? };
+    match ask(&config.socket, &Request::Export { path: path.clone() }).await {
+        Ok(Asked::Answer(_)) if to_stdout => {
+            std::io::copy(&mut std::fs::File::open(&path)?, &mut std::io::stdout().lock())?;
+            return Ok(Exit::Ok);
         }
+        Ok(Asked::Answer(answer)) => {
+            context.output.text(format_args!("The daemon wrote {}.", path.display()));
+            context.output.document(&answer);
+            return Ok(Exit::Ok);
+        }
+        Ok(Asked::Refused(reason)) => {
+            return Err(Failure::new(Exit::Store, format!("the daemon did not export: {reason}")));
+        }
+        Ok(Asked::NoDaemon) => {}
+        Err(error) => return Err(no_answer(error)),
     }
     if !config.store.path.join("data").exists() {
         let message =

@@ -18,8 +18,18 @@ pub enum Asked {
     NoDaemon,
 }
 
+/// How long a daemon may take to answer; an export of a large store takes the longest.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+
 /// Asks the daemon behind a socket.
 pub async fn ask(socket: &Path, request: &Request) -> std::io::Result<Asked> {
+    match tokio::time::timeout(PATIENCE, converse(socket, request)).await {
+        Ok(asked) => asked,
+        Err(_) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within two minutes")),
+    }
+}
+
+async fn converse(socket: &Path, request: &Request) -> std::io::Result<Asked> {
     let mut stream = match UnixStream::connect(socket).await {
         Ok(stream) => stream,
         Err(error) if is_nobody(&error) => return Ok(Asked::NoDaemon),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::Duration;
-use dealclock_connector::{Account, Connector, Discovery, Error, ErrorKind, Problem};
+use dealclock_connector::{Account, Connector, Discovery, Error, ErrorKind};
 use dealclock_model::{ConnectionId, Instant, People, RecordId};
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +48,8 @@ pub struct State {
     pub as_of: Option<Instant>,
     /// When records were last read directly, so that they are not read twice for one reminder.
     pub fresh: BTreeMap<RecordId, Instant>,
-    /// What stands in the way, from the last check.
-    pub problems: Vec<Problem>,
+    /// The account was checked since the start and is the one that the store knows.
+    pub verified: bool,
     /// What went wrong last, by loop.
     pub troubles: BTreeMap<&'static str, Trouble>,
     /// The reconcile that is under way.
@@ -67,6 +67,9 @@ pub struct Trouble {
     pub failures: u32,
     /// When it is tried again.
     pub retry_at: Instant,
+    /// Nothing will come of it until somebody mends what the message names.
+    #[serde(default)]
+    pub needs_mending: bool,
 }
 
 /// How far a connection has come; durable.
@@ -136,13 +139,27 @@ impl Connection {
         } else if failures.is_power_of_two() {
             tracing::warn!(connection = %self.id(), work, failures, %retry_at, "{error}");
         }
-        state.troubles.insert(work, Trouble { at: now, message: error.to_string(), failures, retry_at });
+        state.troubles.insert(
+            work,
+            Trouble {
+                at: now,
+                message: error.to_string(),
+                failures,
+                retry_at,
+                needs_mending: error.kind == ErrorKind::Rejected,
+            },
+        );
         retry_at
     }
 
     /// When a loop that failed may try again; `None` when it may now.
     pub fn waits(&self, work: &'static str, now: Instant) -> Option<Instant> {
         self.state().troubles.get(work).map(|trouble| trouble.retry_at).filter(|at| *at > now)
+    }
+
+    /// Whether a loop's trouble lasts until somebody mends what it names.
+    pub fn needs_mending(&self, work: &'static str) -> bool {
+        self.state().troubles.get(work).is_some_and(|trouble| trouble.needs_mending)
     }
 
     /// Notes that records were read directly at an instant.

@@ -112,6 +112,9 @@ impl Runtime {
             pending.effects.insert(effect.id, id.clone());
             pending.raise(LoopId::Deliver(effect.lane()));
         }
+        if !posts.is_empty() {
+            pending.raise(LoopId::Decide);
+        }
         for (to, event) in &posts {
             batch.put_event(to, event);
         }
@@ -131,6 +134,7 @@ impl Runtime {
         }
         if !batch.is_empty() {
             self.store.commit(batch)?;
+            self.signals.raise(&LoopId::Decide);
         }
         Ok(())
     }

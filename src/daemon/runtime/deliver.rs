@@ -11,7 +11,7 @@ use dealclock_model::effect::{Lane, Outcome, Receipt, Write};
 use dealclock_model::{CaseId, Effect, Event, Instant, RecordRef};
 use dealclock_store::{Batch, OutboxEntry, StoreError};
 
-use super::connection::{FRESH_FOR, retry_at};
+use super::connection::retry_at;
 use super::ingest::IngestError;
 use super::signals::LoopId;
 use super::{Connection, Runtime, RuntimeError, Step};
@@ -51,13 +51,13 @@ impl Runtime {
             return match self.reread(connection, &stale).await {
                 Ok(()) => Ok(Step::Again),
                 Err(IngestError::Store(error)) => Err(error.into()),
-                Err(IngestError::Crm(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
+                Err(IngestError::Crm(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
             };
         }
         // What was just read again must be decided before anything is written: a decision may supersede it.
         if self.has_undecided(&ready)? {
             self.signals.raise(&LoopId::Decide);
-            return Ok(Step::Again);
+            return Ok(Step::Rest(Some(now + Duration::milliseconds(10))));
         }
         let (begun, new): (Vec<_>, Vec<_>) = ready.into_iter().partition(|entry| entry.begun);
         let step =
@@ -74,7 +74,6 @@ impl Runtime {
 
     /// Begins the effects, durably, and applies them.
     async fn write(&self, connection: &Connection, entries: Vec<OutboxEntry>) -> Result<Step, RuntimeError> {
-        let now = self.clock.now();
         let mut batch = Batch::new();
         for entry in &entries {
             batch.begin_effect(&entry.effect.id);
@@ -85,7 +84,7 @@ impl Runtime {
         let writes: Vec<_> = entries.iter().map(|entry| (entry.effect.id, entry.effect.write.clone())).collect();
         let answers = connection.spec.connector.apply(&writes).await;
         let effects = entries.into_iter().map(|entry| (entry.effect, entry.attempts + 1));
-        self.settle_answers(connection, effects.zip(answers).collect(), now)
+        self.settle_answers(connection, effects.zip(answers).collect())
     }
 
     /// Makes the intent durable. `false` when a decision superseded one of the effects a moment ago.
@@ -111,7 +110,7 @@ impl Runtime {
         let asked: Vec<_> = creations.iter().map(|entry| (entry.effect.id, entry.effect.write.clone())).collect();
         let found = match connection.spec.connector.find(&asked).await {
             Ok(found) => found,
-            Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
+            Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
         };
         let (mut done, mut missing) = (Vec::new(), Vec::new());
         for (entry, receipt) in creations.into_iter().zip(found) {
@@ -126,7 +125,7 @@ impl Runtime {
             batch.release_effect(id, now, "an earlier attempt did not arrive");
         }
         self.store.commit(batch)?;
-        self.settle_answers(connection, done, now)
+        self.settle_answers(connection, done)
     }
 
     /// Commits what became of each effect; an outcome is an event of its case.
@@ -134,10 +133,11 @@ impl Runtime {
         &self,
         connection: &Connection,
         answers: Vec<((Effect, u32), Answer)>,
-        now: Instant,
     ) -> Result<Step, RuntimeError> {
+        // After the call: an answer that took a minute must not make its look-up due at once.
+        let now = self.clock.now();
         let mut lane_error = None;
-        let mut settled = false;
+        let (mut settled, mut failed) = (false, 0);
         for some in answers.chunks(25) {
             let mut batch = Batch::new();
             for ((effect, attempts), answer) in some {
@@ -152,6 +152,7 @@ impl Runtime {
                     }
                     Verdict::Later(error) => {
                         batch.release_effect(&effect.id, retry_at(error, *attempts, now), &error.message);
+                        failed += 1;
                         lane_error = Some(error);
                     }
                 }
@@ -162,8 +163,9 @@ impl Runtime {
             self.signals.raise(&LoopId::Decide);
         }
         match lane_error {
-            Some(error) => Ok(Step::Rest(Some(connection.failed(WORK, error, now)))),
-            None => {
+            // One effect that keeps failing waits by itself; the lane rests only when nothing at all went through.
+            Some(error) if !settled && failed > 1 => Ok(Step::Rest(Some(connection.failed(WORK, error, now)))),
+            Some(_) | None => {
                 connection.recovered(WORK);
                 Ok(Step::Again)
             }
@@ -191,6 +193,9 @@ impl Runtime {
             .and_then(Connection::people)
             .and_then(|people| people.get(&email.to).and_then(|person| person.email.clone()));
         let answer = match (address, &self.mail) {
+            _ if entry.begun && entry.superseded => {
+                Err(Error::rejected("it was taken back; whether an earlier attempt arrived is not known"))
+            }
             (_, None) => Err(Error::rejected("e-mail is not enabled: `[mail] enabled = true` with a server sends it")),
             (None, Some(_)) => Err(Error::rejected(format!("no mail address is known for person {}", email.to))),
             // After an unknown outcome a message goes again with the same Message-ID, or never, as configured.
@@ -206,7 +211,7 @@ impl Runtime {
                 mail.send(&effect.id, email, &address, now).await
             }
         };
-        self.settle_mail(&effect, &answer, now)
+        self.settle_mail(&effect, &answer, self.clock.now())
     }
 
     fn settle_mail(&self, effect: &Effect, answer: &Answer, now: Instant) -> Result<Step, RuntimeError> {
@@ -263,7 +268,6 @@ fn stale_records(connection: &Connection, ready: &[OutboxEntry], now: Instant) -
     let mut stale: Vec<RecordRef> = ready
         .iter()
         .filter(|entry| matches!(entry.effect.write, Write::CreateTask(_)) && !entry.begun)
-        .filter(|entry| entry.effect.decided_at + FRESH_FOR <= now)
         .filter_map(|entry| match &entry.effect.case {
             CaseId::Record(record) => Some(record.clone()),
             CaseId::Person { .. } | CaseId::Intake { .. } => None,

@@ -205,12 +205,13 @@ impl Runtime {
     /// Runs every loop as a task until [`Runtime::stop`], and makes everything durable before it returns.
     pub async fn run(self: &Arc<Self>) -> Result<(), RuntimeError> {
         let mut tasks = JoinSet::new();
-        for id in self.loops.iter().cloned() {
+        for id in self.loops.clone() {
             let runtime = Arc::clone(self);
             tasks.spawn(async move {
+                // Also when the loop panics, nobody may wait for it to rest.
+                let _known = signals::Known { signals: &runtime.signals, id: &id };
                 let result = runtime.drive(&id).await;
-                runtime.signals.remove(&id);
-                (id, result)
+                (id.clone(), result)
             });
         }
         let mut outcome = Ok(());
@@ -252,10 +253,21 @@ impl Runtime {
         Ok(self.store.meta(&names::phase(connection.id()))?.unwrap_or_default())
     }
 
+    /// Whether so many events wait that work which can wait should not add to them: the inbox is shared by all
+    /// connections.
+    fn is_crowded(&self) -> Result<bool, StoreError> {
+        Ok(self.store.inbox_head(CROWD)?.len() == CROWD)
+    }
+
     fn is_live(&self, connection: &Connection) -> Result<bool, StoreError> {
-        Ok(connection.people().is_some() && self.phase(connection)? == Phase::Live)
+        Ok(connection.state().verified && self.phase(connection)? == Phase::Live)
     }
 }
+
+/// Events that may wait before a rollout or a reconcile holds back.
+const CROWD: usize = 300;
+/// How long they hold back before they look again.
+const CROWDED: chrono::Duration = chrono::Duration::milliseconds(50);
 
 /// The names under which the store keeps what is known of a connection.
 pub mod names {

@@ -13,7 +13,7 @@ const WORK: &str = "poll";
 impl Runtime {
     pub(super) async fn poll_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
         let now = self.clock.now();
-        if connection.people().is_none() {
+        if !connection.state().verified {
             return Ok(Step::Rest(None));
         }
         if let Some(until) = connection.waits(WORK, now) {
@@ -40,7 +40,7 @@ impl Runtime {
                 }
                 Ok(Step::Again)
             }
-            Err(IngestError::Crm(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
+            Err(IngestError::Crm(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
             Err(IngestError::Store(error)) => Err(error.into()),
         }
     }

@@ -10,7 +10,7 @@ use dealclock_store::{Batch, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::ingest::{IngestError, Page};
-use super::{Connection, Runtime, RuntimeError, Step, names};
+use super::{CROWDED, Connection, Runtime, RuntimeError, Step, names};
 
 const WORK: &str = "reconcile";
 
@@ -53,6 +53,9 @@ impl Runtime {
         if let Some(until) = connection.waits(WORK, now) {
             return Ok(Step::Rest(Some(until)));
         }
+        if self.is_crowded()? {
+            return Ok(Step::Rest(Some(now + CROWDED)));
+        }
         let under_way = connection.state().reconcile.take();
         let mut progress = match under_way {
             Some(progress) => progress,
@@ -78,7 +81,7 @@ impl Runtime {
             }
             Err(IngestError::Crm(error)) => {
                 connection.state().reconcile = Some(progress);
-                Ok(Step::Rest(Some(connection.failed(WORK, &error, now))))
+                Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now()))))
             }
             Err(IngestError::Store(error)) => Err(error.into()),
         }

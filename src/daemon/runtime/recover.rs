@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dealclock_model::effect::Lane;
 use dealclock_model::{CaseId, Event, Object, RecordId, RecordRef};
 use dealclock_store::Batch;
 
@@ -15,6 +16,9 @@ const RECORDS: usize = 1000;
 impl Runtime {
     pub(super) async fn recover_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
         let Phase::ReadBack { after } = self.phase(connection)? else { return Ok(Step::Rest(None)) };
+        if !connection.state().verified {
+            return Ok(Step::Rest(None));
+        }
         let now = self.clock.now();
         if let Some(until) = connection.waits(WORK, now) {
             return Ok(Step::Rest(Some(until)));
@@ -24,7 +28,7 @@ impl Runtime {
             if records.is_empty() { Ok(Vec::new()) } else { connection.spec.connector.written(&records).await };
         let written = match written {
             Ok(written) => written,
-            Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
+            Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
         };
         connection.recovered(WORK);
         let keys: BTreeMap<_, _> = records.into_iter().zip(written).filter(|(_, keys)| !keys.is_empty()).collect();
@@ -40,7 +44,8 @@ impl Runtime {
         self.enqueue(events, batch)?;
         if ended {
             let id = connection.id().clone();
-            for next in [LoopId::Poll(id.clone()), LoopId::Timers(id.clone()), LoopId::Reconcile(id)] {
+            let deliver = LoopId::Deliver(Lane::Crm(id.clone()));
+            for next in [LoopId::Poll(id.clone()), LoopId::Timers(id.clone()), deliver, LoopId::Reconcile(id)] {
                 self.signals.raise(&next);
             }
         }

@@ -7,7 +7,7 @@ use dealclock_model::{CaseId, Event, Object, RecordId, RecordRef, RuleKey};
 use dealclock_store::Batch;
 use serde::{Deserialize, Serialize};
 
-use super::{Connection, Runtime, RuntimeError, Step, names};
+use super::{CROWDED, Connection, Runtime, RuntimeError, Step, names};
 
 /// Records told of the change in one step.
 const RECORDS: usize = 80;
@@ -34,6 +34,9 @@ pub struct Telling {
 impl Runtime {
     pub(super) fn rollout_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
         let Some(people) = connection.people() else { return Ok(Step::Rest(None)) };
+        if self.is_crowded()? {
+            return Ok(Step::Rest(Some(self.clock.now() + CROWDED)));
+        }
         let ruleset = self.ruleset();
         let on_connection = ruleset.rules.about(Object::Opportunity, connection.id());
         let versions: BTreeMap<_, _> = on_connection.map(|rule| (rule.key.clone(), rule.version)).collect();

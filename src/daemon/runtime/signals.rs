@@ -52,6 +52,20 @@ pub struct Signals {
     changed: Notify,
 }
 
+/// Forgets a loop when dropped.
+pub struct Known<'a> {
+    /// Where it is known.
+    pub signals: &'a Signals,
+    /// The loop.
+    pub id: &'a LoopId,
+}
+
+impl Drop for Known<'_> {
+    fn drop(&mut self) {
+        self.signals.remove(self.id);
+    }
+}
+
 struct Waiting {
     raised: bool,
     /// `Some` while the loop rests: until an instant, or until it is woken.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dealclock_connector::{Account, Error, Once, Problem};
+use dealclock_model::effect::Lane;
 use dealclock_model::people::Profile;
 use dealclock_model::{ConnectionId, Event, People, Person, PersonId};
 use dealclock_store::{Batch, Store, StoreError};
@@ -58,12 +59,20 @@ impl Runtime {
                 let at = now + connection.spec.refresh;
                 connection.state().next_check = Some(at);
                 let id = connection.id().clone();
-                for next in [LoopId::Rollout(id.clone()), LoopId::Poll(id)] {
+                let loops = [
+                    LoopId::Rollout(id.clone()),
+                    LoopId::Poll(id.clone()),
+                    LoopId::Recover(id.clone()),
+                    LoopId::Timers(id.clone()),
+                    LoopId::Deliver(Lane::Crm(id.clone())),
+                    LoopId::Reconcile(id),
+                ];
+                for next in loops {
                     self.signals.raise(&next);
                 }
                 Ok(Step::Again)
             }
-            Ok(Err(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, now)))),
+            Ok(Err(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
             Err(error) => Err(error.into()),
         }
     }
@@ -87,17 +96,24 @@ impl Runtime {
             }
         };
         let known: Option<KnownAccount> = self.store.meta(&names::account(connection.id()))?;
-        if let Some(known) = known.filter(|known| known.id != account.id) {
+        if let Some(known) = known.as_ref().filter(|known| known.id != account.id) {
+            // Nothing is read or written any more: what is in the store is of another account.
+            connection.state().verified = false;
             return Ok(Err(another_account(connection, &known.id, &account.id)));
         }
-        connection.state().problems = account.problems.clone();
         let people = (connection.spec.assemble)(&account, &discovery);
-        self.accept_people(connection, &account, people)?;
+        self.accept_people(connection, &account, people, known)?;
         Ok(Ok(()))
     }
 
     /// Keeps the directory, and tells the cases that name somebody who changed.
-    fn accept_people(&self, connection: &Connection, account: &Account, people: People) -> Result<(), StoreError> {
+    fn accept_people(
+        &self,
+        connection: &Connection,
+        account: &Account,
+        people: People,
+        before_check: Option<KnownAccount>,
+    ) -> Result<(), StoreError> {
         let before = connection.people();
         let changed = before.as_ref().map(|before| changed_persons(before, &people)).unwrap_or_default();
         let mut events = BTreeMap::new();
@@ -108,14 +124,28 @@ impl Runtime {
         }
         let known =
             KnownAccount { id: account.id.clone(), once: account.once.clone(), problems: account.problems.clone() };
+        if before_check.as_ref() != Some(&known) {
+            tell_changes(connection, &known);
+        }
         let mut batch = Batch::new();
         batch.put_meta(&names::account(connection.id()), &known);
         let directory =
             KnownPeople { profile: people.profile.clone(), persons: people.persons.values().cloned().collect() };
         batch.put_meta(&names::people(connection.id()), &directory);
         connection.set_people(Arc::new(people));
+        connection.state().verified = true;
         // A profile that changed, such as another send time, is carried to the records by the rollout.
         self.enqueue(events.into_iter().collect(), batch)
+    }
+}
+
+/// Says once what an administrator should know about the account, and again when it changes.
+fn tell_changes(connection: &Connection, account: &KnownAccount) {
+    if let Once::AtLeastOnce(why) = &account.once {
+        tracing::warn!(connection = %connection.id(), "reminders appear at least once, not exactly once: {why}");
+    }
+    for problem in &account.problems {
+        tracing::warn!(connection = %connection.id(), fatal = problem.fatal, "{}; {}", problem.what, problem.way_out);
     }
 }
 

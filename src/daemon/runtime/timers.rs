@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::Duration;
-use dealclock_connector::{Error, ErrorKind};
 use dealclock_model::event::Origin;
 use dealclock_model::{CaseId, Event, Instant, RecordRef};
 use dealclock_store::Batch;
@@ -20,7 +19,7 @@ impl Runtime {
             return Ok(Step::Rest(None));
         }
         if let Some(until) = connection.waits(WORK, now) {
-            return Ok(Step::Rest(Some(until)));
+            return self.wait_for_data(connection, until);
         }
         let limit = connection.spec.connector.descriptor().fetch_batch.clamp(1, 100);
         let due = self.store.due_on(connection.id(), now, limit)?;
@@ -33,11 +32,10 @@ impl Runtime {
         match self.reread(connection, &records).await {
             Ok(()) => connection.recovered(WORK),
             Err(IngestError::Store(error)) => return Err(error.into()),
-            // What rules ask for cannot be read, such as a field deleted in the CRM: nothing is known on which to decide.
-            Err(IngestError::Crm(error)) if error.kind == ErrorKind::Rejected => {
-                return Ok(Step::Rest(Some(connection.failed(WORK, &error, now))));
+            Err(IngestError::Crm(error)) => {
+                let retry_at = connection.failed(WORK, &error, self.clock.now());
+                return self.wait_for_data(connection, retry_at);
             }
-            Err(IngestError::Crm(error)) => return self.wait_for_data(connection, due, &error, now),
         }
         self.wake(due, |_| Event::Due { as_of: now, waited: false })?;
         Ok(Step::Again)
@@ -56,21 +54,24 @@ impl Runtime {
     }
 
     /// The records cannot be read now. A reminder waits so long; afterwards it is decided on what is known.
-    fn wait_for_data(
-        &self,
-        connection: &Connection,
-        due: Vec<(Instant, CaseId)>,
-        error: &Error,
-        now: Instant,
-    ) -> Result<Step, RuntimeError> {
-        let retry_at = connection.failed(WORK, error, now);
+    ///
+    /// When what rules ask for cannot be read at all, such as a field deleted in the CRM, nothing is known on which to
+    /// decide, and the wait has no end.
+    fn wait_for_data(&self, connection: &Connection, retry_at: Instant) -> Result<Step, RuntimeError> {
+        if connection.needs_mending(WORK) {
+            return Ok(Step::Rest(Some(retry_at)));
+        }
+        let now = self.clock.now();
         let max_wait = connection.people().map_or(0, |people| people.profile.max_wait_secs);
         let max_wait = Duration::seconds(max_wait.into());
+        let due = self.store.due_on(connection.id(), now, 100)?;
         let (overdue, waiting): (Vec<_>, Vec<_>) = due.into_iter().partition(|(at, _)| *at + max_wait <= now);
-        let give_up_at = waiting.iter().map(|(at, _)| *at + max_wait).min();
+        let next = self.store.next_timer_on(connection.id(), Some(now))?.into_iter();
+        let give_up_at = waiting.iter().map(|(at, _)| *at).chain(next).map(|at| at + max_wait).min();
         let as_of = connection.state().as_of;
         self.wake(overdue, |at| Event::Due { as_of: as_of.unwrap_or(at).min(now), waited: true })?;
-        Ok(Step::Rest(Some(give_up_at.map_or(retry_at, |at| at.min(retry_at).max(now + Duration::milliseconds(10))))))
+        let until = give_up_at.map_or(retry_at, |at| at.min(retry_at));
+        Ok(Step::Rest(Some(until.max(now + Duration::milliseconds(10)))))
     }
 
     /// Puts an event into the inbox for each timer, and takes the timer away in the same batch.
