@@ -152,6 +152,14 @@ impl Connection {
         retry_at
     }
 
+    /// Notes that one piece of a loop's work failed, while the loop itself goes on.
+    pub fn failed_in_part(&self, work: &'static str, error: &Error, now: Instant) {
+        self.failed(work, error, now);
+        if let Some(trouble) = self.state().troubles.get_mut(work) {
+            trouble.retry_at = now;
+        }
+    }
+
     /// When a loop that failed may try again; `None` when it may now.
     pub fn waits(&self, work: &'static str, now: Instant) -> Option<Instant> {
         self.state().troubles.get(work).map(|trouble| trouble.retry_at).filter(|at| *at > now)

@@ -165,7 +165,11 @@ impl Runtime {
         match lane_error {
             // One effect that keeps failing waits by itself; the lane rests only when nothing at all went through.
             Some(error) if !settled && failed > 1 => Ok(Step::Rest(Some(connection.failed(WORK, error, now)))),
-            Some(_) | None => {
+            Some(error) => {
+                connection.failed_in_part(WORK, error, now);
+                Ok(Step::Again)
+            }
+            None => {
                 connection.recovered(WORK);
                 Ok(Step::Again)
             }
