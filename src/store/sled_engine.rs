@@ -16,6 +16,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use crate::engine::{Engine, Visit, Writes};
 use crate::{Result, StoreError};
@@ -40,7 +41,7 @@ impl SledEngine {
             sled::Config::new().path(directory).cache_capacity(cache_bytes).flush_every_ms(Some(FLUSH_EVERY_MS));
         let opened = thread::Builder::new()
             .name("dealclock-store-open".to_owned())
-            .spawn(move || config.open())
+            .spawn(move || open_once_free(&config))
             .map_err(|source| io_error("start a thread to open the files", directory, source))?
             .join();
         let db = match opened {
@@ -62,6 +63,32 @@ impl SledEngine {
             Err(_panic) => Err(damaged(&self.directory, action)),
         }
     }
+}
+
+/// How often, and how far apart, an engine that is still closing is waited for.
+const CLOSING: (u32, Duration) = (500, Duration::from_millis(10));
+
+/// Opens the files as soon as an engine of this process that was just dropped has let them go.
+///
+/// The store's own lock is held by now, so nobody else can have them. sled lets go of its lock on a thread of its own
+/// some time after it was dropped, and offers nothing to wait on.
+fn open_once_free(config: &sled::Config) -> sled::Result<sled::Db> {
+    let (times, pause) = CLOSING;
+    for _ in 0..times {
+        match config.open() {
+            Err(sled::Error::Io(error)) if is_lock_held(&error) => {
+                #[allow(clippy::disallowed_methods, reason = "there is no condition to wait on")]
+                thread::sleep(pause);
+            }
+            opened => return opened,
+        }
+    }
+    config.open()
+}
+
+/// sled tells a lock that is held only by its message.
+fn is_lock_held(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }
 
 impl Engine for SledEngine {
