@@ -56,6 +56,14 @@ pub struct State {
     pub reconcile: Option<super::reconcile::Progress>,
 }
 
+impl State {
+    /// Until when a loop's trouble makes it pause. Trouble that lies ahead was met before the machine's clock stepped back.
+    fn pause(&self, work: &'static str, now: Instant) -> Option<Instant> {
+        let trouble = self.troubles.get(work)?;
+        (trouble.at <= now && trouble.retry_at > now).then_some(trouble.retry_at)
+    }
+}
+
 /// A loop's present trouble.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
@@ -162,7 +170,7 @@ impl Connection {
 
     /// When a loop that failed may try again; `None` when it may now.
     pub fn waits(&self, work: &'static str, now: Instant) -> Option<Instant> {
-        self.state().troubles.get(work).map(|trouble| trouble.retry_at).filter(|at| *at > now)
+        self.state().pause(work, now)
     }
 
     /// Whether a loop's trouble lasts until somebody mends what it names.
@@ -208,6 +216,17 @@ mod tests {
         let error = Error::transient("no answer");
         let pauses: Vec<_> = (1..12).map(|n| (retry_at(&error, n, at(0)) - at(0)).num_seconds()).collect();
         assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_does_not_prolong_a_pause() {
+        let trouble =
+            |at_, retry_at| Trouble { at: at_, message: String::new(), failures: 1, retry_at, needs_mending: false };
+        let mut state = State::default();
+        state.troubles.insert("poll", trouble(at(1000), at(1300)));
+        assert_eq!(state.pause("poll", at(1100)), Some(at(1300)));
+        assert_eq!(state.pause("poll", at(1300)), None);
+        assert_eq!(state.pause("poll", at(10)), None);
     }
 
     #[test]

@@ -26,7 +26,8 @@ impl Runtime {
             Phase::Live => Origin::Poll,
         };
         let next_poll = connection.state().next_poll;
-        if let Some(at) = next_poll.filter(|at| *at > now) {
+        // A time further ahead than the interval was set before the machine's clock stepped back.
+        if let Some(at) = next_poll.filter(|at| *at > now && *at - now <= connection.spec.poll) {
             return Ok(Step::Rest(Some(at)));
         }
         match self.read_page(connection, origin).await {

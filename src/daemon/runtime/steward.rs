@@ -50,7 +50,8 @@ impl Runtime {
             return Ok(Step::Rest(Some(until)));
         }
         let next_check = connection.state().next_check;
-        if let Some(at) = next_check.filter(|at| *at > now) {
+        // A time further ahead than the interval was set before the machine's clock stepped back.
+        if let Some(at) = next_check.filter(|at| *at > now && *at - now <= connection.spec.refresh) {
             return Ok(Step::Rest(Some(at)));
         }
         match self.look_after(connection).await {
