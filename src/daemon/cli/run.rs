@@ -21,6 +21,9 @@ use crate::runtime::signals::LoopId;
 use crate::runtime::{Runtime, RuntimeError};
 use crate::{log, status};
 
+/// How long a follower of the sandbox's time may take to end after the daemon has.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// Carries the command out: runs until SIGTERM or SIGINT, or until a followed clock has ended.
 pub(super) async fn run(_args: RunArgs, context: Context) -> Result<Exit, Failure> {
     let loaded = context.load()?;
@@ -52,10 +55,12 @@ pub async fn serve(loaded: Loaded, context: &Context) -> Result<Exit, Failure> {
     signals.abort();
     let _ = signals.await;
     listening.close().await;
-    if let Some(following) = following {
-        match following.await {
-            Ok(followed) => followed?,
-            Err(error) => return Err(Failure::new(Exit::Broken, error.to_string())),
+    if let Some(mut following) = following {
+        // A follower that has something to say says it at once; one that sleeps with the sandbox need not be waited for.
+        match tokio::time::timeout(LAST_WORDS, &mut following).await {
+            Ok(Ok(followed)) => followed?,
+            Ok(Err(error)) => return Err(Failure::new(Exit::Broken, error.to_string())),
+            Err(_) => following.abort(),
         }
     }
     outcome?;
