@@ -23,7 +23,7 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-"$binary" sandbox --crm hubspot --listen "127.0.0.1:$port" --token "$token" --deals 250 --time paced \
+"$binary" sandbox --crm hubspot --listen "127.0.0.1:$port" --token "$token" --deals 250 --time paced --pace 3600 \
     >"$work/sandbox.log" 2>&1 &
 sandbox=$!
 
