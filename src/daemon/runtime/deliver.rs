@@ -14,7 +14,7 @@ use dealclock_store::{Batch, OutboxEntry, StoreError};
 use super::connection::retry_at;
 use super::ingest::IngestError;
 use super::signals::LoopId;
-use super::{Connection, Runtime, RuntimeError, Step};
+use super::{Connection, Runtime, RuntimeError, Step, names};
 
 const WORK: &str = "deliver";
 /// How long a write with an unknown outcome rests before it is looked up: a CRM may still be working on it.
@@ -25,6 +25,8 @@ const SETTLING: Duration = Duration::seconds(30);
 pub(super) struct MailLane(Mutex<Option<(u32, Instant)>>);
 
 type Answer = Result<Receipt, Error>;
+/// An effect with its attempts, and what the CRM answered.
+type Answered = ((Effect, u32), Answer);
 
 impl Runtime {
     pub(super) async fn deliver_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
@@ -60,8 +62,11 @@ impl Runtime {
             return Ok(Step::Rest(Some(now + Duration::milliseconds(10))));
         }
         let (begun, new): (Vec<_>, Vec<_>) = ready.into_iter().partition(|entry| entry.begun);
-        let step =
-            if begun.is_empty() { self.write(connection, new).await? } else { self.look_up(connection, begun).await? };
+        let step = if begun.is_empty() {
+            self.write_new(connection, new).await?
+        } else {
+            self.look_up(connection, begun).await?
+        };
         Ok(step)
     }
 
@@ -107,25 +112,57 @@ impl Runtime {
         if creations.is_empty() {
             return self.write(connection, repeatable).await;
         }
-        let asked: Vec<_> = creations.iter().map(|entry| (entry.effect.id, entry.effect.write.clone())).collect();
-        let found = match connection.spec.connector.find(&asked).await {
+        let (done, missing) = match self.find_written(connection, creations).await {
             Ok(found) => found,
             Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
         };
-        let (mut done, mut missing) = (Vec::new(), Vec::new());
-        for (entry, receipt) in creations.into_iter().zip(found) {
-            match receipt {
-                Some(receipt) => done.push(((entry.effect, entry.attempts), Ok(receipt))),
-                None => missing.push(entry.effect.id),
-            }
-        }
         // What was not applied is no longer begun: one that was superseded meanwhile goes, another is written anew.
         let mut batch = Batch::new();
-        for id in &missing {
-            batch.release_effect(id, now, "an earlier attempt did not arrive");
+        for entry in &missing {
+            batch.release_effect(&entry.effect.id, now, "an earlier attempt did not arrive");
         }
         self.store.commit(batch)?;
         self.settle_answers(connection, done)
+    }
+
+    /// Writes effects that were never begun. Where an earlier store wrote on the account, they are looked up before: a task
+    /// of its that a person deleted stands on no record, and only its key tells that it was there.
+    async fn write_new(&self, connection: &Connection, entries: Vec<OutboxEntry>) -> Result<Step, RuntimeError> {
+        if self.store.meta(&names::earlier_store(connection.id()))? != Some(true) {
+            return self.write(connection, entries).await;
+        }
+        let (creations, mut rest): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| matches!(entry.effect.write, Write::CreateTask(_)));
+        let (done, missing) = match self.find_written(connection, creations).await {
+            Ok(found) => found,
+            Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
+        };
+        if !done.is_empty() {
+            return self.settle_answers(connection, done);
+        }
+        rest.extend(missing);
+        self.write(connection, rest).await
+    }
+
+    /// Asks by key which creations the CRM has; those, with their receipts, and the others.
+    async fn find_written(
+        &self,
+        connection: &Connection,
+        creations: Vec<OutboxEntry>,
+    ) -> Result<(Vec<Answered>, Vec<OutboxEntry>), Error> {
+        let (mut done, mut missing) = (Vec::new(), Vec::new());
+        if creations.is_empty() {
+            return Ok((done, missing));
+        }
+        let asked: Vec<_> = creations.iter().map(|entry| (entry.effect.id, entry.effect.write.clone())).collect();
+        let found = connection.spec.connector.find(&asked).await?;
+        for (entry, receipt) in creations.into_iter().zip(found) {
+            match receipt {
+                Some(receipt) => done.push(((entry.effect, entry.attempts), Ok(receipt))),
+                None => missing.push(entry),
+            }
+        }
+        Ok((done, missing))
     }
 
     /// Commits what became of each effect; an outcome is an event of its case.

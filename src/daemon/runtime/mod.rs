@@ -293,6 +293,11 @@ pub mod names {
         format!("people/{connection}")
     }
 
+    /// Whether keys of an earlier store were found in the CRM: then even a first attempt asks by key.
+    pub fn earlier_store(connection: &ConnectionId) -> String {
+        format!("earlier/{connection}")
+    }
+
     /// [`super::rollout::Rollout`].
     pub fn rollout(connection: &ConnectionId) -> String {
         format!("rules/{connection}")

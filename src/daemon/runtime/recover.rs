@@ -35,12 +35,16 @@ impl Runtime {
         if !keys.is_empty() {
             tracing::info!(connection = %connection.id(), records = keys.len(), "read back what an earlier store wrote");
         }
+        let any = !keys.is_empty();
         let events =
             keys.into_iter().map(|(record, keys)| (CaseId::Record(record), Event::Recovered { keys })).collect();
         let ended = last.is_none();
         let phase = if ended { Phase::Live } else { Phase::ReadBack { after: last } };
         let mut batch = Batch::new();
         batch.put_meta(&names::phase(connection.id()), &phase);
+        if any {
+            batch.put_meta(&names::earlier_store(connection.id()), &true);
+        }
         self.enqueue(events, batch)?;
         if ended {
             let id = connection.id().clone();
