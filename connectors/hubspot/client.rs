@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono_tz::Tz;
 use dealclock_connector::answer::read_json;
-use dealclock_connector::{Bucket, Clock, Error, Limit, Observed, Priority, Quota, Transport};
+use dealclock_connector::{Access, Authorizer, Bucket, Clock, Error, Limit, Observed, Priority, Quota, Transport};
 use dealclock_model::Instant;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
-use secrecy::{ExposeSecret, SecretString};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -79,10 +79,10 @@ impl Call {
     }
 }
 
-/// Makes calls with one token to one account.
+/// Makes calls to one account.
 pub struct Client {
     base: String,
-    token: SecretString,
+    auth: Arc<dyn Authorizer>,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     quota: Quota,
@@ -110,14 +110,14 @@ impl Client {
     /// A client for a base address without a slash at its end.
     pub fn new(
         base: String,
-        token: SecretString,
+        auth: Arc<dyn Authorizer>,
         share: f64,
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
     ) -> Client {
         Client {
             base,
-            token,
+            auth,
             transport,
             clock,
             quota: Quota::new(share, limit_of),
@@ -166,8 +166,14 @@ impl Client {
             return Err(Refusal::ours(Error::throttled(until, message)));
         }
         let bucket = call.bucket;
-        let request = self.request(call)?;
-        let answer = self.transport.send(request).await.map_err(|error| lost(asked, &error))?;
+        let access = self.auth.access().await.map_err(Refusal::ours)?;
+        let mut answer = self.exchange(&call, &access, asked).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED
+            && let Some(renewed) = self.auth.renew(&access).await.map_err(Refusal::ours)?
+        {
+            // A refused call was not carried out, so one repetition with another token is safe.
+            answer = self.exchange(&call, &renewed, asked).await?;
+        }
         self.quota.observe(bucket, observed(answer.headers(), bucket), self.now());
         if answer.status().is_success() {
             return Ok(answer);
@@ -179,9 +185,14 @@ impl Client {
         Err(refusal)
     }
 
-    fn request(&self, call: Call) -> Result<Request<Bytes>, Refusal> {
+    async fn exchange(&self, call: &Call, access: &Access, asked: Asked<'_>) -> Result<Response<Bytes>, Refusal> {
+        let request = self.request(call, access)?;
+        self.transport.send(request).await.map_err(|error| lost(asked, &error))
+    }
+
+    fn request(&self, call: &Call, access: &Access) -> Result<Request<Bytes>, Refusal> {
         let unsendable = || Refusal::ours(Error::rejected(format!("{}: the request cannot be written", call.what)));
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose_secret()))
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", access.token.expose_secret()))
             .map_err(|_| Refusal::ours(Error::unauthorized("the token holds characters that no token has")))?;
         bearer.set_sensitive(true);
         let builder = Request::builder()

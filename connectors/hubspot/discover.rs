@@ -21,8 +21,12 @@ impl HubSpot {
         let people = self.read_people(&steps).await?;
         steps.finish();
         let fields = schema.properties.values().map(field).collect();
-        let discovery =
-            Discovery { fields: [(Object::Opportunity, fields)].into(), pipelines: schema.pipelines.clone(), people };
+        let discovery = Discovery {
+            fields: [(Object::Opportunity, fields)].into(),
+            pipelines: schema.pipelines.clone(),
+            people,
+            holidays: Vec::new(),
+        };
         self.schemas.put(schema).await;
         Ok(discovery)
     }

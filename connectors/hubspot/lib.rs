@@ -20,6 +20,7 @@ pub mod translate;
 pub mod wire;
 mod write;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -38,7 +39,7 @@ use crate::schemas::Schemas;
 /// What HubSpot's connector is.
 static DESCRIPTOR: Descriptor = Descriptor {
     kind: "hubspot",
-    label: "HubSpot",
+    label: Cow::Borrowed("HubSpot"),
     fetch_batch: api::BATCH,
     apply_batch: api::BATCH,
     history_batch: api::HISTORY_BATCH,
@@ -53,7 +54,7 @@ pub fn connect(settings: Settings) -> std::result::Result<Arc<dyn Connector>, St
     if !(settings.share > 0.0 && settings.share <= 1.0) {
         return Err(format!("share: {} is not above 0 and at most 1", settings.share));
     }
-    let client = Client::new(base, settings.token, settings.share, settings.transport, settings.clock);
+    let client = Client::new(base, settings.auth, settings.share, settings.transport, settings.clock);
     Ok(Arc::new(HubSpot {
         connection: settings.connection,
         mapping: settings.mapping,

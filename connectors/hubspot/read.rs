@@ -45,7 +45,7 @@ impl HubSpot {
             Some(after) => Next::More(Position::List { started_at, after: Some(after.to_owned()) }.cursor()),
             None => Next::Later(Position::Search(Search::since(started_at)).cursor()),
         };
-        Ok(ChangePage { changes, next, as_of: started_at })
+        Ok(ChangePage { changes, next, as_of: started_at, hints: Vec::new() })
     }
 
     async fn read_search(&self, search: &Search) -> Result<ChangePage> {
@@ -66,6 +66,7 @@ impl HubSpot {
             changes,
             next: if goes_on { Next::More(cursor) } else { Next::Later(cursor) },
             as_of: asked_at,
+            hints: Vec::new(),
         })
     }
 

@@ -32,7 +32,7 @@ impl HubSpot {
             match write {
                 Write::CreateTask(new) => creations.push((*effect, new)),
                 Write::UpdateTask(update) => updates.push((*effect, update)),
-                Write::SendEmail(_) => {}
+                Write::UpdateRecord(_) | Write::SendEmail(_) => {}
             }
         }
         let mut outcomes = Outcomes::with_capacity(writes.len());
@@ -43,6 +43,7 @@ impl HubSpot {
         let of = |(effect, write): &(EffectId, Write)| match (write, outcomes.get(effect)) {
             (_, Some(outcome)) => outcome.clone(),
             (Write::SendEmail(_), None) => Err(Error::rejected("send an e-mail: HubSpot's tasks are no mail")),
+            (Write::UpdateRecord(_), None) => Err(Error::rejected("update deals: not a write of this connector")),
             (Write::UpdateTask(_), None) => Err(Error::transient("update tasks: HubSpot said nothing about this one")),
             (Write::CreateTask(_), None) => Err(Error::unknown("create tasks: HubSpot said nothing about this one")),
         };
@@ -216,6 +217,7 @@ fn split(
                 ErrorKind::Transient { .. }
                 | ErrorKind::Throttled { .. }
                 | ErrorKind::Unauthorized
+                | ErrorKind::Locked
                 | ErrorKind::Unknown => {
                     outcomes.insert(input.effect, Err(error));
                 }

@@ -1,9 +1,11 @@
 //! The verbs that every connector has, and the optional abilities as optional traits.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use dealclock_model::record::FieldHistory;
 use dealclock_model::{
@@ -12,7 +14,7 @@ use dealclock_model::{
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Clock, Mapping, Provision, Result, Transport};
+use crate::{Authorizer, Clock, Feed, Hint, Mapping, NativeApprovals, Provision, Quota, Result, Transport, Webhooks};
 
 /// Code for a kind of CRM, bound to one connection.
 #[async_trait]
@@ -54,6 +56,26 @@ pub trait Connector: Send + Sync {
     fn provision(&self) -> Option<&dyn Provision> {
         None
     }
+
+    /// Hints that the CRM sends, where it sends any.
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        None
+    }
+
+    /// A log of changes that the CRM keeps, to be read at our own pace.
+    fn feed(&self) -> Option<&dyn Feed> {
+        None
+    }
+
+    /// The CRM's own approval process.
+    fn approvals(&self) -> Option<&dyn NativeApprovals> {
+        None
+    }
+
+    /// The budget of calls, where the CRM limits them.
+    fn quota(&self) -> Option<&Quota> {
+        None
+    }
 }
 
 /// An optional ability: past values of fields with the CRM's own times.
@@ -69,7 +91,7 @@ pub struct Descriptor {
     /// The kind as written in the configuration.
     pub kind: &'static str,
     /// The CRM's name for people.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// Most records in one `fetch` call.
     pub fetch_batch: usize,
     /// Most writes in one `apply` call.
@@ -123,6 +145,8 @@ pub struct Discovery {
     pub pipelines: Vec<Pipeline>,
     /// Every person, active or not, with zone, hours and manager where known.
     pub people: Vec<Person>,
+    /// The holidays that the CRM knows, sorted; they count only where the configuration says so.
+    pub holidays: Vec<NaiveDate>,
 }
 
 /// A field as the CRM has it.
@@ -178,6 +202,8 @@ pub struct ChangePage {
     pub next: Next,
     /// Once the page is the last: the moment up to which the data is complete.
     pub as_of: Instant,
+    /// What else the same answer showed: people who changed, records that were unlocked.
+    pub hints: Vec<Hint>,
 }
 
 /// What follows a page.
@@ -204,12 +230,18 @@ pub struct Settings {
     pub connection: ConnectionId,
     /// The base address; the CRM's public one unless a sandbox stands in for it.
     pub base_url: Option<String>,
-    /// The static token.
-    pub token: SecretString,
+    /// What lets calls in.
+    pub auth: Arc<dyn Authorizer>,
+    /// What the CRM signs its webhooks with, where it signs them.
+    pub webhook_secret: Option<SecretString>,
+    /// The program to run, with its arguments, where the connector is one.
+    pub command: Vec<String>,
     /// Fields, stages and managers.
     pub mapping: Mapping,
     /// Our share of the account's limits, above 0 and at most 1.
     pub share: f64,
+    /// Our share of the account's calls in a day, above 0 and at most 1.
+    pub daily_share: f64,
     /// How calls leave.
     pub transport: Arc<dyn Transport>,
     /// The clock that limits are counted on.

@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Unauthorized,
     /// Another write came between; read again and decide anew.
     Conflict,
+    /// The record is locked, by an approval as a rule; nothing was written. The write waits until it is unlocked.
+    Locked,
     /// The CRM will not take it, and repeating it unchanged is useless. Nothing was written.
     Rejected,
     /// The write may have been applied; ask `find` before anything else.

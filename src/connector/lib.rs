@@ -4,9 +4,12 @@
 //! cycle. Everything a CRM sends is parsed in one file of its connector, and partial answers are split there.
 
 pub mod answer;
+pub mod approval;
+pub mod auth;
 pub mod clock;
 pub mod contract;
 pub mod error;
+pub mod hint;
 pub mod http;
 pub mod mapping;
 pub mod origin;
@@ -15,12 +18,15 @@ pub mod quota;
 pub mod redact;
 pub mod transport;
 
+pub use approval::{NativeApproval, NativeApprovals, Ruling, Standing, Submission, WorkItem};
+pub use auth::{Access, Authorizer, StaticToken};
 pub use clock::Clock;
 pub use contract::{
     Account, ChangePage, Connector, CrmField, Cursor, Descriptor, Discovery, History, Next, Once, Pipeline, Problem,
     Settings, Stage,
 };
 pub use error::{Error, ErrorKind, Result};
+pub use hint::{Acknowledgement, Feed, FeedPage, Hint, Incoming, Received, Refused, Webhooks};
 pub use http::{Bounds, ReqwestTransport};
 pub use mapping::{FieldSource, Mapping};
 pub use origin::Origin;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dealclock_connector::{Bounds, Clock, Connector, Origin, ReqwestTransport, Settings, Transport};
+use dealclock_connector::{Bounds, Clock, Connector, Origin, ReqwestTransport, Settings, StaticToken, Transport};
 use dealclock_model::Fault;
 
 use crate::config::{Connection, Environment};
@@ -53,9 +53,12 @@ pub fn connect_over(
     let settings = Settings {
         connection: connection.id.clone(),
         base_url: connection.base_url.clone(),
-        token,
+        auth: Arc::new(StaticToken::new(token)),
+        webhook_secret: None,
+        command: Vec::new(),
         mapping: connection.mapping.clone(),
         share: connection.share,
+        daily_share: 1.0,
         transport,
         clock: Arc::clone(clock),
     };

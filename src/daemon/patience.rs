@@ -22,6 +22,7 @@ where
                 | ErrorKind::Transient { .. }
                 | ErrorKind::Unauthorized
                 | ErrorKind::Conflict
+                | ErrorKind::Locked
                 | ErrorKind::Rejected
                 | ErrorKind::Unknown => return Err(error),
             },

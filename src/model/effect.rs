@@ -1,5 +1,6 @@
 //! What the engine wants written to the world, and the identity that makes each write happen once.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,7 +8,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::{CaseId, ConnectionId, Instant, PersonId, RecordRef, RuleKey, StepName};
+use crate::{CaseId, ConnectionId, FieldName, Instant, PersonId, RecordRef, RuleKey, StepName, Value};
 
 /// The identity of an effect, and the key under which the CRM holds what it made.
 ///
@@ -231,7 +232,9 @@ impl Effect {
     /// The lane the effect leaves through.
     pub fn lane(&self) -> Lane {
         match &self.write {
-            Write::CreateTask(_) | Write::UpdateTask(_) => Lane::Crm(self.case.connection().clone()),
+            Write::CreateTask(_) | Write::UpdateTask(_) | Write::UpdateRecord(_) => {
+                Lane::Crm(self.case.connection().clone())
+            }
             Write::SendEmail(_) => Lane::Mail,
         }
     }
@@ -245,6 +248,8 @@ pub enum Write {
     CreateTask(NewTask),
     /// Changes fields of a task that we created, each only while it still holds what we last wrote.
     UpdateTask(TaskUpdate),
+    /// Changes fields of a record, each only while it still holds what was last seen.
+    UpdateRecord(RecordUpdate),
     /// Sends an e-mail whose Message-ID is made from the effect's id.
     SendEmail(Email),
 }
@@ -302,6 +307,17 @@ pub struct TaskUpdate {
     pub expect: TaskFields,
     /// What to write; only fields that are also in `expect`.
     pub set: TaskFields,
+}
+
+/// A change to fields of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordUpdate {
+    /// The record.
+    pub record: RecordRef,
+    /// What was last seen in the fields to set; a field that holds anything else belongs to a person and is left alone.
+    pub expect: BTreeMap<FieldName, Value>,
+    /// What to write, by canonical name; a field that holds it already counts as written.
+    pub set: BTreeMap<FieldName, Value>,
 }
 
 /// An e-mail to send.

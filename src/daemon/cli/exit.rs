@@ -84,6 +84,7 @@ impl Failure {
             ErrorKind::Transient { .. } => "check the network and the CRM's status page, then try again",
             ErrorKind::Throttled { .. } => "try again later, or lower `share` for this connection",
             ErrorKind::Conflict | ErrorKind::Unknown => "try again",
+            ErrorKind::Locked => "the record is locked by an approval; try again when it has ended",
             ErrorKind::Rejected => "the CRM will not take it as it is",
         };
         Failure::new(Exit::Crm, format!("connection `{connection}`: {error}\n  help: {way_out}"))

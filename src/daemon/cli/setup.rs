@@ -21,7 +21,7 @@ pub(super) async fn run(args: &SetupArgs, context: &Context) -> Result<Exit, Fai
     let crm = connect(connection, &context.kit, &context.environment, &context.clock())?;
     let (needs, unmapped) = needs(&connection.mapping);
     let Some(provision) = crm.provision() else {
-        return Err(Failure::new(Exit::Crm, by_hand(crm.descriptor().label, &needs)));
+        return Err(Failure::new(Exit::Crm, by_hand(&crm.descriptor().label, &needs)));
     };
     let failed = |error| Failure::crm(&args.connection, &error);
     let clock = context.clock();

@@ -22,8 +22,13 @@ static MADE: AtomicUsize = AtomicUsize::new(0);
 #[async_trait]
 impl Connector for SmallCrm {
     fn descriptor(&self) -> &Descriptor {
-        const SMALL: Descriptor =
-            Descriptor { kind: "small", label: "Small CRM", fetch_batch: 1, apply_batch: 1, history_batch: 0 };
+        const SMALL: Descriptor = Descriptor {
+            kind: "small",
+            label: std::borrow::Cow::Borrowed("Small CRM"),
+            fetch_batch: 1,
+            apply_batch: 1,
+            history_batch: 0,
+        };
         &SMALL
     }
 
@@ -63,6 +68,7 @@ impl Connector for SmallCrm {
                 .into(),
             pipelines: vec![Pipeline { id: "p1".into(), label: "Sales".into(), stages }],
             people: vec![rep],
+            holidays: Vec::new(),
         })
     }
 

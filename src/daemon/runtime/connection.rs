@@ -197,7 +197,7 @@ pub fn retry_at(error: &Error, failures: u32, now: Instant) -> Instant {
     let wanted = match error.kind {
         ErrorKind::Transient { retry_at: Some(at) } | ErrorKind::Throttled { until: at } => at,
         ErrorKind::Transient { retry_at: None } | ErrorKind::Conflict | ErrorKind::Unknown => now + backoff,
-        ErrorKind::Unauthorized | ErrorKind::Rejected => now + SLOW_RETRY.min(backoff * 4),
+        ErrorKind::Unauthorized | ErrorKind::Rejected | ErrorKind::Locked => now + SLOW_RETRY.min(backoff * 4),
     };
     // A limit that ends now, or in the past by the CRM's clock, must not become a busy loop.
     wanted.max(now + Duration::milliseconds(10))

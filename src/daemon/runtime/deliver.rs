@@ -299,7 +299,8 @@ fn verdict(answer: &Answer) -> Verdict<'_> {
             ErrorKind::Transient { .. }
             | ErrorKind::Throttled { .. }
             | ErrorKind::Unauthorized
-            | ErrorKind::Conflict => Verdict::Later(error),
+            | ErrorKind::Conflict
+            | ErrorKind::Locked => Verdict::Later(error),
         },
     }
 }

@@ -160,7 +160,7 @@ impl Crm {
                 }
                 Some(_) | None => Receipt { kept: vec!["the task is completed".to_owned()], ..receipt(&update.task) },
             },
-            Write::SendEmail(_) => Receipt { id: None, found: false, kept: Vec::new() },
+            Write::UpdateRecord(_) | Write::SendEmail(_) => Receipt { id: None, found: false, kept: Vec::new() },
         }
     }
 

@@ -297,6 +297,8 @@ impl World<'_> {
                 let act = Act::Mail { step: base, to: mail.to.to_string() };
                 self.note(&effect.case, act);
             }
+            // Fields of records are seen in the records themselves.
+            Write::UpdateRecord(_) => {}
             Write::UpdateTask(update) => {
                 let TaskFields { status, owner, due, body: _ } = &update.set;
                 if *status == Some(TaskStatus::Done) {

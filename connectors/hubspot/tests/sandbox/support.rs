@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use dealclock_connector::{
-    Clock, Connector, Error, ErrorKind, FieldSource, Mapping, Next, Settings, Transport, TransportError,
+    Clock, Connector, Error, ErrorKind, FieldSource, Mapping, Next, Settings, StaticToken, Transport, TransportError,
 };
 use dealclock_model::effect::{Channel, NewTask, Subject, TaskFields, TaskStatus, TaskUpdate};
 use dealclock_model::{Change, EffectId, Instant, Object, RecordId, RecordRef, ValueType, Write};
@@ -252,7 +252,10 @@ fn settings(direct: &Arc<Direct>, clock: &Arc<HandClock>, mapping: Mapping, toke
     Settings {
         connection: "acme".into(),
         base_url: None,
-        token: token.to_owned().into(),
+        auth: Arc::new(StaticToken::new(token.to_owned().into())),
+        webhook_secret: None,
+        command: Vec::new(),
+        daily_share: 1.0,
         mapping,
         share,
         transport: Arc::clone(direct) as Arc<dyn Transport>,

@@ -1,0 +1,90 @@
+//! The CRM's own approval process: hand a record in, see how it stands, decide where we may.
+
+use async_trait::async_trait;
+use dealclock_model::{EffectId, Instant, PersonId, RecordRef};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// What to hand in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The record.
+    pub record: RecordRef,
+    /// On whose behalf.
+    pub submitter: Option<PersonId>,
+    /// Who is to decide, where the process leaves it open.
+    pub approvers: Vec<PersonId>,
+    /// The process by name or id; the CRM chooses by its own criteria when absent.
+    pub process: Option<String>,
+    /// What the approvers read.
+    pub comment: String,
+}
+
+/// How a handed-in record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Somebody has still to decide.
+    Pending,
+    /// Granted.
+    Approved,
+    /// Refused.
+    Rejected,
+    /// Taken back.
+    Recalled,
+}
+
+/// One run of an approval process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeApproval {
+    /// The CRM's id of the run.
+    pub id: String,
+    /// The record.
+    pub record: RecordRef,
+    /// How it stands.
+    pub standing: Standing,
+    /// Whose decision is open, in order; empty once decided.
+    pub waiting: Vec<WorkItem>,
+    /// Who decided last, and what they said.
+    pub decided_by: Option<PersonId>,
+    /// The last comment.
+    pub comment: Option<String>,
+    /// When it was handed in.
+    pub submitted_at: Instant,
+    /// When it was decided.
+    pub completed_at: Option<Instant>,
+}
+
+/// A decision that somebody has still to take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkItem {
+    /// The CRM's id of it.
+    pub id: String,
+    /// Who is asked: a person, or a queue.
+    pub actor: PersonId,
+}
+
+/// A decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// Granted.
+    Approve,
+    /// Refused.
+    Reject,
+}
+
+/// An optional ability: the CRM's own approval process.
+#[async_trait]
+pub trait NativeApprovals: Send + Sync {
+    /// Hands a record in. Not idempotent: after [`ErrorKind::Unknown`](crate::ErrorKind::Unknown), `observe` first; the
+    /// effect's id is put into the comment, so that the run is recognised.
+    async fn submit(&self, id: &EffectId, submission: &Submission) -> Result<NativeApproval>;
+
+    /// The runs of some records, in the order asked, the newest first.
+    async fn observe(&self, records: &[RecordRef]) -> Result<Vec<Vec<NativeApproval>>>;
+
+    /// Decides an open item; refused with a clear message unless the integration's own user is asked there.
+    async fn decide(&self, item: &WorkItem, ruling: Ruling, comment: &str) -> Result<NativeApproval>;
+}
