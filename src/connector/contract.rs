@@ -236,6 +236,8 @@ pub struct Settings {
     pub webhook_secret: Option<SecretString>,
     /// The program to run, with its arguments, where the connector is one.
     pub command: Vec<String>,
+    /// What that program finds in its environment, by name; secrets reach it in no other way.
+    pub env: BTreeMap<String, SecretString>,
     /// Fields, stages and managers.
     pub mapping: Mapping,
     /// Our share of the account's limits, above 0 and at most 1.

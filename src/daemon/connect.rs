@@ -56,6 +56,7 @@ pub fn connect_over(
         auth: Arc::new(StaticToken::new(token)),
         webhook_secret: None,
         command: Vec::new(),
+        env: std::collections::BTreeMap::new(),
         mapping: connection.mapping.clone(),
         share: connection.share,
         daily_share: 1.0,

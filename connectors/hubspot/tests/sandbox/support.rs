@@ -255,6 +255,7 @@ fn settings(direct: &Arc<Direct>, clock: &Arc<HandClock>, mapping: Mapping, toke
         auth: Arc::new(StaticToken::new(token.to_owned().into())),
         webhook_secret: None,
         command: Vec::new(),
+        env: std::collections::BTreeMap::new(),
         daily_share: 1.0,
         mapping,
         share,
