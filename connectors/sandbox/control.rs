@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 use crate::edit::Edit;
 use crate::faults::FaultRule;
 use crate::portal::instant::to_datetime;
-use crate::portal::kind::Kind;
-use crate::sandbox::{State, write};
+use crate::sandbox::{State, json as write};
 
 /// How often the sandbox was called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,45 +61,44 @@ pub(crate) fn answer(state: &mut State, request: &Request<Bytes>) -> Option<Resp
             json!({})
         }),
         ("POST", "edit") => read(request).and_then(|edit: Edit| {
-            state.portal.edit(&edit).map_err(|refusal| refusal.message().to_owned())?;
+            state.account.edit(&edit).map_err(|refused| refused.reason().to_owned())?;
             Ok(json!({}))
         }),
         ("POST", "lag") => read(request).and_then(|change| change_lag(state, &change)),
         ("GET", "time") => Ok(now(state)),
         ("POST", "time") => read(request).map(|change| change_time(state, &change)),
-        (_, other) => return Some(write(404, Some(&json!({ "error": format!("no command {other}") })), "")),
+        (_, other) => return Some(write(404, Some(&json!({ "error": format!("no command {other}") })))),
     };
     Some(match done {
-        Ok(body) => write(200, Some(&body), ""),
-        Err(reason) => write(400, Some(&json!({ "error": reason })), ""),
+        Ok(body) => write(200, Some(&body)),
+        Err(reason) => write(400, Some(&json!({ "error": reason }))),
     })
 }
 
 fn change_lag(state: &mut State, change: &LagChange) -> Result<Value, String> {
     let lag = Duration::from_millis(change.millis);
     match &change.record {
-        None => state.portal.set_index_lag(lag),
-        Some(RecordName { kind, id }) => {
-            let kind = Kind::parse(kind).ok_or_else(|| format!("no type of record {kind}"))?;
-            state.portal.set_record_lag(kind, id.parse().map_err(|_| format!("no record {id}"))?, lag);
-        }
+        None => state.account.set_lag(lag),
+        Some(RecordName { kind, id }) if state.account.set_record_lag(kind, id, lag).is_some() => {}
+        Some(RecordName { kind, id }) => return Err(format!("no {kind} can have the id {id}")),
     }
     Ok(json!({}))
 }
 
 fn change_time(state: &mut State, change: &TimeChange) -> Value {
-    state.portal.now = match change {
+    let moved = match change {
         TimeChange::Set(now) => now.timestamp_millis(),
         TimeChange::AdvanceSeconds(seconds) => {
             let step = TimeDelta::try_seconds(*seconds).unwrap_or(TimeDelta::zero());
-            state.portal.now.saturating_add(step.num_milliseconds())
+            state.account.now().saturating_add(step.num_milliseconds())
         }
     };
+    state.account.set_now(moved);
     now(state)
 }
 
 fn now(state: &State) -> Value {
-    json!({ "now": to_datetime(state.portal.now) })
+    json!({ "now": to_datetime(state.account.now()) })
 }
 
 fn read<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, String> {

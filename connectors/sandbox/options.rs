@@ -5,10 +5,36 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::org::OrgOptions;
+
+/// The CRM whose dialect a sandbox speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Crm {
+    /// HubSpot.
+    #[default]
+    HubSpot,
+    /// Salesforce.
+    Salesforce,
+}
+
+impl Crm {
+    /// What people call it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Crm::HubSpot => "HubSpot",
+            Crm::Salesforce => "Salesforce",
+        }
+    }
+}
 
 /// The settings of a sandbox.
 #[derive(Clone)]
 pub struct Options {
+    /// The dialect.
+    pub crm: Crm,
     /// The tokens that are let in.
     pub tokens: Vec<Token>,
     /// Decides every random choice: ids, seeded records, faults with a probability.
@@ -35,6 +61,7 @@ impl Options {
     /// The usual settings: one token that may do everything, the limits of a Professional account, no index lag.
     pub fn new(token: impl Into<String>, start: DateTime<Utc>) -> Options {
         Options {
+            crm: Crm::HubSpot,
             tokens: vec![Token::with_all_scopes(token)],
             seed: 1,
             portal_id: 147_893_286,
@@ -46,6 +73,11 @@ impl Options {
             start,
             unique_task_properties: true,
         }
+    }
+
+    /// What an org is made with.
+    pub(crate) fn org_options(&self) -> OrgOptions {
+        OrgOptions { start: self.start.timestamp_millis() }
     }
 }
 

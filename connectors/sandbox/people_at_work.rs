@@ -1,6 +1,5 @@
 //! Carries out what people do in the CRM's own pages.
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::edit::{
@@ -15,7 +14,6 @@ use crate::portal::record::{Record, Source};
 use crate::portal::schema::{Property, ValueType};
 use crate::portal::write::Values;
 use crate::refusal::Refusal;
-use crate::sandbox::Sandbox;
 
 /// The CRM would not let a person do this: a value does not fit its property, or a name is no id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,16 +22,13 @@ pub struct EditRefused {
     reason: String,
 }
 
-impl Sandbox {
-    /// Carries out a change at the virtual instant.
-    pub fn edit(&self, edit: &Edit) -> Result<(), EditRefused> {
-        self.state().portal.edit(edit).map_err(|refusal| EditRefused { reason: refusal.message().to_owned() })
+impl EditRefused {
+    pub(crate) fn new(reason: impl Into<String>) -> EditRefused {
+        EditRefused { reason: reason.into() }
     }
 
-    /// Turns the virtual clock and carries out a change at that instant.
-    pub fn edit_at(&self, at: DateTime<Utc>, edit: &Edit) -> Result<(), EditRefused> {
-        self.set_now(at);
-        self.edit(edit)
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
     }
 }
 

@@ -12,7 +12,6 @@ use crate::portal::kind::Kind;
 use crate::portal::record::{Record, Source, Version};
 use crate::portal::schema::PropertyId;
 use crate::refusal::Refusal;
-use crate::sandbox::Sandbox;
 
 /// Seeded deals are at most this old.
 const OLDEST: Millis = 180 * DAY;
@@ -53,15 +52,9 @@ const FORMS: [&str; 6] = ["GmbH", "Inc.", "Ltd", "S.A.", "KK", "Group"];
 const GOODS: [&str; 8] =
     ["licences", "support renewal", "pilot", "rollout", "training", "data migration", "platform", "add-on seats"];
 
-impl Sandbox {
-    /// Adds ten reps, two managers, a second pipeline, and as many deals; the same seed makes the same deals.
-    pub fn seed_deals(&self, deals: usize, seed: u64) {
-        self.state().portal.seed(deals, seed);
-    }
-}
-
 impl Portal {
-    fn seed(&mut self, deals: usize, seed: u64) {
+    /// Adds ten reps, two managers, a second pipeline, and as many deals; the same seed makes the same deals.
+    pub(crate) fn seed(&mut self, deals: usize, seed: u64) {
         let mut chance = SmallRng::seed_from_u64(seed);
         for colleague in PEOPLE {
             let added: Result<(), Refusal> = self.add_person(&person(colleague));

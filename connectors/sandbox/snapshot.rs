@@ -12,18 +12,11 @@ use crate::portal::kind::Kind;
 use crate::portal::people::Owner;
 use crate::portal::pipelines::Pipeline;
 use crate::portal::record::{Life, Record};
-use crate::sandbox::{Sandbox, State};
 
-impl Sandbox {
-    /// Everything that the sandbox knows, with the histories of all properties.
-    pub fn dump(&self) -> Dump {
-        self.state().dump()
-    }
-}
-
-impl State {
+impl Portal {
+    /// Everything in the account, with the histories of all properties.
     pub(crate) fn dump(&self) -> Dump {
-        let portal = &self.portal;
+        let portal = self;
         let records = Kind::ALL.map(|kind| (kind.plural().to_owned(), records(portal, kind)));
         let associations = portal.associations.iter().map(|(from, to, type_id)| AssociationDump {
             from_type: from.0.plural().to_owned(),
@@ -44,8 +37,7 @@ impl State {
             records: records.into(),
             associations: associations.collect(),
             handles: portal.handles.iter().map(|(handle, id)| (handle.clone(), id.to_string())).collect(),
-            calls: self.calls.clone(),
-            statuses: self.statuses.clone(),
+            ..Dump::default()
         }
     }
 }
