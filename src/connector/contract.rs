@@ -232,6 +232,8 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// What lets calls in.
     pub auth: Arc<dyn Authorizer>,
+    /// What lets calls of the app itself in, where the CRM tells the app from the accounts that it serves.
+    pub app_auth: Option<Arc<dyn Authorizer>>,
     /// What the CRM signs its webhooks with, where it signs them.
     pub webhook_secret: Option<SecretString>,
     /// The program to run, with its arguments, where the connector is one.

@@ -12,6 +12,7 @@ pub mod error;
 pub mod hint;
 pub mod http;
 pub mod mapping;
+pub mod oauth;
 pub mod origin;
 pub mod provision;
 pub mod quota;

@@ -77,6 +77,11 @@ impl Origin {
             })
     }
 
+    /// The list, for a person; empty where every public host is admitted.
+    pub fn hosts(&self) -> &[String] {
+        &self.suffixes
+    }
+
     /// Whether loopback is admitted.
     pub fn allows_local(&self) -> bool {
         self.allow_local

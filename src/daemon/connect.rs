@@ -54,6 +54,7 @@ pub fn connect_over(
         connection: connection.id.clone(),
         base_url: connection.base_url.clone(),
         auth: Arc::new(StaticToken::new(token)),
+        app_auth: None,
         webhook_secret: None,
         command: Vec::new(),
         env: std::collections::BTreeMap::new(),

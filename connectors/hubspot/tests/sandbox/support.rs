@@ -253,6 +253,7 @@ fn settings(direct: &Arc<Direct>, clock: &Arc<HandClock>, mapping: Mapping, toke
         connection: "acme".into(),
         base_url: None,
         auth: Arc::new(StaticToken::new(token.to_owned().into())),
+        app_auth: None,
         webhook_secret: None,
         command: Vec::new(),
         env: std::collections::BTreeMap::new(),
