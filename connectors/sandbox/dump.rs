@@ -5,9 +5,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::options::Crm;
+
 /// The whole account at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dump {
+    /// The CRM in whose words it is: the names of types, properties and values are the CRM's own.
+    #[serde(default)]
+    pub crm: Crm,
     /// The virtual instant at which it was taken.
     pub at: DateTime<Utc>,
     /// The account.
@@ -16,12 +21,15 @@ pub struct Dump {
     pub owners: Vec<OwnerDump>,
     /// Pipelines of deals with their stages, in display order.
     pub pipelines: Vec<PipelineDump>,
-    /// Records by the plural name of their type (`deals`, `tasks`, `users`, ...), deleted and merged ones included, by id.
+    /// Records by their type (`deals`, `tasks`, `users`, ...; `Opportunity`, `Task`, `User`, ...), deleted and merged ones included, by id.
     pub records: BTreeMap<String, Vec<RecordDump>>,
     /// Associations, each in one direction.
     pub associations: Vec<AssociationDump>,
     /// Record ids of the deals that edits created, by their handles.
     pub handles: BTreeMap<String, String>,
+    /// The ids that the CRM gave to people and stages which edits name by ids of their own.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, String>,
     /// How often each endpoint was called, refused calls included.
     pub calls: BTreeMap<String, u64>,
     /// How often each status was answered; 0 counts the calls that got no answer.
@@ -54,7 +62,7 @@ pub struct OwnerDump {
     pub last_name: String,
     /// The team, by name.
     pub team: Option<String>,
-    /// The id of the record among `users` that holds the zone, with its history in `hs_standard_time_zone`.
+    /// The id of the record among `users` that holds the zone, with its history in it.
     pub user_record: String,
     /// When it was archived, where it is.
     pub archived_at: Option<DateTime<Utc>>,
@@ -148,7 +156,7 @@ pub struct VersionDump {
     pub at: DateTime<Utc>,
     /// The value; `None` when it was cleared.
     pub value: Option<String>,
-    /// Who set it: `CRM_UI`, `INTEGRATION`, ...
+    /// Who set it: `CRM_UI`, `INTEGRATION`, ...; `page`, `api`, `system` in an org.
     pub source: String,
     /// Their id: `userId:7001`, or the id of the application.
     pub source_id: String,

@@ -74,7 +74,7 @@ fn judge(
     place: &Place,
 ) -> Result<Exit, Failure> {
     let dump = sandbox.dump();
-    let rule = AuditedRule::running_example(company);
+    let rule = AuditedRule::running_example(company, &dump);
     let tolerance = Tolerance::usual(company.start);
     let audited = audit(&dump, &rule, &tolerance);
     let loaded = context.load()?;

@@ -105,7 +105,7 @@ impl World {
 
     /// What the auditor says of the account.
     pub fn audit(&self, dump: &Dump) -> AuditReport {
-        audit(dump, &AuditedRule::running_example(&self.company), &Tolerance::usual(self.company.start))
+        audit(dump, &AuditedRule::running_example(&self.company, dump), &Tolerance::usual(self.company.start))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -144,7 +144,8 @@ impl World {
 
     /// What the auditor says, who knows nothing of the daemon.
     pub fn audit(&self, tolerance: &Tolerance) -> AuditReport {
-        audit(&self.sandbox.dump(), &AuditedRule::running_example(&self.company), tolerance)
+        let dump = self.sandbox.dump();
+        audit(&dump, &AuditedRule::running_example(&self.company, &dump), tolerance)
     }
 }
 

@@ -173,7 +173,7 @@ fn lists(ledger: &Ledger<'_>, task: &Task<'_>, each: &Expected<'_, '_>) -> bool 
     let named = || {
         let name = ledger.deals.get(each.deal).map(|(deal, _)| deal.name_at(each.reminder.due)).unwrap_or_default();
         let escaped = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let body = task.record.value("hs_task_body").unwrap_or_default();
+        let body = task.record.value(ledger.words.body).unwrap_or_default();
         body.contains(name) || body.contains(&escaped)
     };
     task.step.is_none() && that_day && theirs && named()

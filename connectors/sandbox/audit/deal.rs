@@ -6,12 +6,14 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::rule::AuditedRule;
+use super::words::Words;
 use crate::dump::{LifeEvent, RecordDump};
 
 /// A deal with its spells.
 #[derive(Debug)]
 pub(super) struct Deal<'a> {
     pub(super) record: &'a RecordDump,
+    words: &'static Words,
     /// In order and without gaps, from the deal's creation to the end of what is known.
     pub(super) spells: Vec<Spell<'a>>,
 }
@@ -45,27 +47,38 @@ pub(super) enum Presence {
 }
 
 impl<'a> Deal<'a> {
-    pub(super) fn read(record: &'a RecordDump, rule: &AuditedRule, end: DateTime<Utc>) -> Deal<'a> {
-        let watched = ["dealstage", "amount", "hubspot_owner_id", rule.silenced_while.as_str()];
+    pub(super) fn read(
+        record: &'a RecordDump,
+        rule: &AuditedRule,
+        words: &'static Words,
+        end: DateTime<Utc>,
+    ) -> Deal<'a> {
+        let watched = [words.stage, words.amount, words.owner, rule.silenced_while.as_str()];
         let histories = watched.iter().filter_map(|property| record.history.get(*property));
         let changes = histories.flatten().map(|version| version.at).chain(record.life.iter().map(|life| life.at));
         let mut starts: BTreeSet<DateTime<Utc>> = changes.chain([record.created_at]).collect();
         starts.retain(|at| *at < end);
         let ends = starts.iter().copied().skip(1).chain([end]);
-        let spells = starts.iter().zip(ends).map(|(from, to)| spell(record, rule, *from, to)).collect();
-        Deal { record, spells }
+        let spells = starts.iter().zip(ends).map(|(from, to)| spell(record, rule, words, *from, to)).collect();
+        Deal { record, words, spells }
     }
 
     /// The deal's name at an instant.
     pub(super) fn name_at(&self, at: DateTime<Utc>) -> &'a str {
-        self.record.value_at("dealname", at).unwrap_or("(no name)")
+        self.record.value_at(self.words.name, at).unwrap_or("(no name)")
     }
 }
 
-fn spell<'a>(record: &'a RecordDump, rule: &AuditedRule, from: DateTime<Utc>, to: DateTime<Utc>) -> Spell<'a> {
+fn spell<'a>(
+    record: &'a RecordDump,
+    rule: &AuditedRule,
+    words: &Words,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Spell<'a> {
     let presence = presence_at(record, from);
-    let stage = record.value_at("dealstage", from);
-    let amount: Option<Decimal> = record.value_at("amount", from).and_then(|amount| amount.parse().ok());
+    let stage = record.value_at(words.stage, from);
+    let amount: Option<Decimal> = record.value_at(words.amount, from).and_then(|amount| amount.parse().ok());
     let open = stage.is_some_and(|stage| rule.open_stages.contains(stage));
     let large = amount.is_some_and(|amount| amount >= rule.threshold);
     Spell {
@@ -73,11 +86,11 @@ fn spell<'a>(record: &'a RecordDump, rule: &AuditedRule, from: DateTime<Utc>, to
         to,
         presence,
         stage,
-        stage_since: stage_since(record, from),
+        stage_since: stage_since(record, words, from),
         amount,
-        owner: record.value_at("hubspot_owner_id", from).filter(|owner| !owner.is_empty()),
+        owner: record.value_at(words.owner, from).filter(|owner| !owner.is_empty()),
         applies: presence == Presence::Present && open && large,
-        sent: was_sent(record, rule, from),
+        sent: was_sent(record, rule, words, from),
         silenced: record.value_at(&rule.silenced_while, from) == Some("true"),
     }
 }
@@ -96,8 +109,8 @@ fn presence_at(record: &RecordDump, at: DateTime<Utc>) -> Presence {
 }
 
 /// When the deal entered the stage that it is in at an instant.
-fn stage_since(record: &RecordDump, at: DateTime<Utc>) -> DateTime<Utc> {
-    let versions = record.history.get("dealstage").map_or(&[][..], Vec::as_slice);
+fn stage_since(record: &RecordDump, words: &Words, at: DateTime<Utc>) -> DateTime<Utc> {
+    let versions = record.history.get(words.stage).map_or(&[][..], Vec::as_slice);
     let mut since = record.created_at;
     let mut stage = None;
     for version in versions.iter().filter(|version| version.at <= at) {
@@ -109,8 +122,8 @@ fn stage_since(record: &RecordDump, at: DateTime<Utc>) -> DateTime<Utc> {
     since
 }
 
-fn was_sent(record: &RecordDump, rule: &AuditedRule, at: DateTime<Utc>) -> bool {
-    let versions = record.history.get("dealstage").map_or(&[][..], Vec::as_slice);
+fn was_sent(record: &RecordDump, rule: &AuditedRule, words: &Words, at: DateTime<Utc>) -> bool {
+    let versions = record.history.get(words.stage).map_or(&[][..], Vec::as_slice);
     let stages = versions.iter().filter(|version| version.at <= at).filter_map(|version| version.value.as_ref());
     stages.into_iter().any(|stage| rule.sent_stages.contains(stage))
 }

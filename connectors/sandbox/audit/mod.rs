@@ -14,6 +14,7 @@ mod rule;
 mod stories;
 mod task;
 mod upkeep;
+mod words;
 
 pub use report::{AuditReport, Finding, Matter, ViolationFound};
 pub use rule::{AuditedRule, AuditedStep, Tolerance};
@@ -25,6 +26,7 @@ use crate::dump::Dump;
 use deal::Deal;
 use episode::Episode;
 use people::People;
+use words::Words;
 
 /// Judges an account by its dump.
 pub fn audit(dump: &Dump, rule: &AuditedRule, tolerance: &Tolerance) -> AuditReport {
@@ -35,6 +37,7 @@ pub fn audit(dump: &Dump, rule: &AuditedRule, tolerance: &Tolerance) -> AuditRep
 /// What the CRM's history says, read once.
 struct Ledger<'a> {
     dump: &'a Dump,
+    words: &'static Words,
     rule: &'a AuditedRule,
     tolerance: &'a Tolerance,
     people: People<'a>,
@@ -44,15 +47,16 @@ struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     fn read(dump: &'a Dump, rule: &'a AuditedRule, tolerance: &'a Tolerance) -> Ledger<'a> {
-        let people = People::read(dump, rule);
-        let records = dump.records.get("deals").map_or(&[][..], Vec::as_slice);
+        let words = Words::of(dump.crm);
+        let people = People::read(dump, rule, words);
+        let records = dump.records.get(words.deals).map_or(&[][..], Vec::as_slice);
         let deals = records.iter().map(|record| {
-            let deal = Deal::read(record, rule, dump.at);
+            let deal = Deal::read(record, rule, words, dump.at);
             let episodes = episode::episodes(&deal, &people, rule, tolerance);
             (record.id.as_str(), (deal, episodes))
         });
         let deals = deals.collect();
-        Ledger { dump, rule, tolerance, people, deals }
+        Ledger { dump, words, rule, tolerance, people, deals }
     }
 }
 

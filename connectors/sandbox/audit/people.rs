@@ -7,32 +7,31 @@ use chrono_tz::Tz;
 
 use super::hours::Hours;
 use super::rule::AuditedRule;
+use super::words::Words;
 use crate::dump::{Dump, OwnerDump, RecordDump};
 
 /// The people of the account over time.
 #[derive(Debug)]
 pub(super) struct People<'a> {
     rule: &'a AuditedRule,
+    words: &'static Words,
     owners: BTreeMap<&'a str, (&'a OwnerDump, Option<&'a RecordDump>)>,
 }
 
-const ZONE: &str = "hs_standard_time_zone";
-const HOURS: &str = "hs_working_hours";
-
 impl<'a> People<'a> {
-    pub(super) fn read(dump: &'a Dump, rule: &'a AuditedRule) -> People<'a> {
-        let users = dump.records.get("users").map_or(&[][..], Vec::as_slice);
+    pub(super) fn read(dump: &'a Dump, rule: &'a AuditedRule, words: &'static Words) -> People<'a> {
+        let users = dump.records.get(words.people).map_or(&[][..], Vec::as_slice);
         let users: BTreeMap<&str, &RecordDump> = users.iter().map(|user| (user.id.as_str(), user)).collect();
         let with_user =
             |owner: &'a OwnerDump| (owner.id.as_str(), (owner, users.get(owner.user_record.as_str()).copied()));
-        People { rule, owners: dump.owners.iter().map(with_user).collect() }
+        People { rule, words, owners: dump.owners.iter().map(with_user).collect() }
     }
 
     /// The zone that holds for an owner: their own, else the account's.
     pub(super) fn zone_at(&self, owner: Option<&str>, at: DateTime<Utc>) -> Tz {
         let known = owner.and_then(|owner| self.owners.get(owner));
         let zone = known.and_then(|(owner, user)| match user {
-            Some(user) => user.value_at(ZONE, at),
+            Some(user) => user.value_at(self.words.zone, at),
             None => owner.zone.as_deref(),
         });
         zone.and_then(|zone| zone.parse().ok()).unwrap_or(self.rule.zone)
@@ -41,7 +40,7 @@ impl<'a> People<'a> {
     /// The working hours of a person, where the CRM has any.
     pub(super) fn hours_at(&self, owner: &str, at: DateTime<Utc>) -> Option<Hours> {
         let (_, user) = self.owners.get(owner)?;
-        Hours::read(user.as_ref()?.value_at(HOURS, at), self.zone_at(Some(owner), at))
+        Hours::read(user.as_ref()?.value_at(self.words.hours, at), self.zone_at(Some(owner), at))
     }
 
     /// Who gets a reminder about a deal of this owner: the owner, else the first one there up the line of managers, else
@@ -63,7 +62,7 @@ impl<'a> People<'a> {
     pub(super) fn changes(&self) -> Vec<DateTime<Utc>> {
         let left = self.owners.values().filter_map(|(owner, _)| owner.archived_at);
         let users = self.owners.values().filter_map(|(_, user)| *user);
-        let settings = users.flat_map(|user| [ZONE, HOURS].map(|property| user.history.get(property)));
+        let settings = users.flat_map(|user| [self.words.zone, self.words.hours].map(|property| user.history.get(property)));
         let settings = settings.flatten().flatten().map(|version| version.at);
         let mut changes: Vec<DateTime<Utc>> = left.chain(settings).collect();
         changes.sort_unstable();

@@ -7,6 +7,8 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use crate::company::{ACCOUNT_ZONE, COMPLEX, Company, Stage};
+use crate::dump::Dump;
+use crate::options::Crm;
 
 /// A rule of the kind of the running example: large deals in some stages want something sent within days.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +51,14 @@ pub struct AuditedStep {
 }
 
 impl AuditedRule {
-    /// The running example as it runs in this company.
-    pub fn running_example(company: &Company) -> AuditedRule {
-        let ids = |stage: Stage| stage.ids().into_iter().map(str::to_owned).collect();
+    /// The running example as it runs in this company, in the words of the account that the dump is of.
+    pub fn running_example(company: &Company, dump: &Dump) -> AuditedRule {
+        let meant = |id: &str| dump.aliases.get(id).map_or(id, String::as_str).to_owned();
+        let ids = |stage: Stage| stage.ids().into_iter().map(meant).collect();
+        let (complex, key) = match dump.crm {
+            Crm::HubSpot => (COMPLEX, "dealclock_key"),
+            Crm::Salesforce => ("Complex__c", "Dealclock_Key__c"),
+        };
         let step =
             |name: &str, days, subject: &str| AuditedStep { name: name.to_owned(), days, subject: subject.to_owned() };
         let cast = &company.cast;
@@ -63,12 +70,12 @@ impl AuditedRule {
             deadline_days: 5,
             steps: vec![step("1d", 1, "Prepare a proposal for "), step("4d", 4, "Proposal for ")],
             send_time: NaiveTime::from_hms_opt(9, 0, 0).expect("09:00 is a time of day"),
-            silenced_while: COMPLEX.to_owned(),
+            silenced_while: complex.to_owned(),
             reopen_window: Duration::days(1),
             zone: ACCOUNT_ZONE.parse().expect("the account's zone is in the time zone database"),
-            managers: managers.map(|(member, boss)| (member.owner().to_owned(), boss.owner().to_owned())).collect(),
-            fallback: Some(cast.director().owner().to_owned()),
-            key_property: "dealclock_key".to_owned(),
+            managers: managers.map(|(member, boss)| (meant(member.owner()), meant(boss.owner()))).collect(),
+            fallback: Some(meant(cast.director().owner())),
+            key_property: key.to_owned(),
         }
     }
 }

@@ -130,7 +130,7 @@ impl<'a> Teller<'_, 'a> {
             };
             let who = self.ledger.people.name(task.first_owner());
             self.add(task.created_at(), kind, format!("{who} finds a {count} reminder: \"{}\"", task.subject()));
-            if let Some(done) = task.completed().filter(|version| version.source == "CRM_UI") {
+            if let Some(done) = task.completed_by_person() {
                 let text = format!("{who} ticks off the reminder of {}", self.title(done.at));
                 self.add(done.at, StoryKind::TickedOff, text);
             }

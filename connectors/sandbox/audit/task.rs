@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::rule::AuditedRule;
+use super::words::Words;
 use crate::dump::{Dump, LifeEvent, RecordDump, VersionDump};
 
 /// A task that carries a reminder's key.
 #[derive(Debug)]
 pub(super) struct Task<'a> {
     pub(super) record: &'a RecordDump,
+    words: &'static Words,
     pub(super) key: &'a str,
     /// Which step of the rule its subject tells of; `None` for a subject of another kind, such as a list of reminders.
     pub(super) step: Option<usize>,
@@ -20,13 +22,14 @@ pub(super) struct Task<'a> {
 
 /// Every task with a key, in the order of their creation, deleted ones included.
 pub(super) fn read<'a>(dump: &'a Dump, rule: &AuditedRule) -> Vec<Task<'a>> {
-    let links = links(dump);
-    let absorbed = absorbed(dump);
-    let tasks = dump.records.get("tasks").map_or(&[][..], Vec::as_slice);
+    let words = Words::of(dump.crm);
+    let links = links(dump, words);
+    let absorbed = absorbed(dump, words);
+    let tasks = dump.records.get(words.tasks).map_or(&[][..], Vec::as_slice);
     let mut tasks: Vec<Task<'a>> = tasks
         .iter()
         .filter_map(|record| {
-            let key = key_of(record, rule)?;
+            let key = key_of(record, rule, words)?;
             let linked = links.get(record.id.as_str()).map_or(&[][..], Vec::as_slice);
             let mut deals = linked.to_vec();
             let mut next = 0;
@@ -34,7 +37,7 @@ pub(super) fn read<'a>(dump: &'a Dump, rule: &AuditedRule) -> Vec<Task<'a>> {
                 deals.extend(absorbed.get(deal).into_iter().flatten());
                 next += 1;
             }
-            Some(Task { record, key, step: step_of(record, rule), deals })
+            Some(Task { record, words, key, step: step_of(record, rule, words), deals })
         })
         .collect();
     tasks.sort_by_key(|task| task.record.created_at);
@@ -52,30 +55,39 @@ impl<'a> Task<'a> {
     }
 
     pub(super) fn subject(&self) -> &'a str {
-        self.first("hs_task_subject").unwrap_or_default()
+        self.first(self.words.subject).unwrap_or_default()
     }
 
     /// Whose task it was at first.
     pub(super) fn first_owner(&self) -> Option<&'a str> {
-        self.first("hubspot_owner_id")
+        self.first(self.words.owner)
     }
 
     /// When a person first had a hand in a property, or deleted the task.
     pub(super) fn touched_by_person(&self, property: &str) -> Option<DateTime<Utc>> {
-        let edited =
-            self.versions(property).iter().find(|version| version.source == "CRM_UI").map(|version| version.at);
+        let edited = self.versions(property).iter().find(|version| self.by_hand(version)).map(|version| version.at);
         let deleted = self.record.life.iter().find(|life| life.event == LifeEvent::Deleted).map(|life| life.at);
         [edited, deleted].into_iter().flatten().min()
     }
 
     /// When somebody, or something, completed it for the first time.
     pub(super) fn completed(&self) -> Option<&'a VersionDump> {
-        self.versions("hs_task_status").iter().find(|version| version.value.as_deref() == Some("COMPLETED"))
+        let completed = Some(self.words.completed);
+        self.versions(self.words.status).iter().find(|version| version.value.as_deref() == completed)
+    }
+
+    /// When a person did.
+    pub(super) fn completed_by_person(&self) -> Option<&'a VersionDump> {
+        self.completed().filter(|version| self.by_hand(version))
     }
 
     /// When the daemon completed it.
     pub(super) fn completed_by_daemon_at(&self) -> Option<DateTime<Utc>> {
-        self.completed().filter(|version| version.source != "CRM_UI").map(|version| version.at)
+        self.completed().filter(|version| !self.by_hand(version)).map(|version| version.at)
+    }
+
+    fn by_hand(&self, version: &VersionDump) -> bool {
+        version.source == self.words.by_hand
     }
 
     fn first(&self, property: &str) -> Option<&'a str> {
@@ -88,13 +100,16 @@ impl<'a> Task<'a> {
 }
 
 /// The deals that each task hangs on.
-fn links(dump: &Dump) -> BTreeMap<&str, Vec<&str>> {
+fn links<'a>(dump: &'a Dump, words: &Words) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut links: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for link in &dump.associations {
-        let (task, deal) = match (link.from_type.as_str(), link.to_type.as_str()) {
-            ("tasks", "deals") => (&link.from, &link.to),
-            ("deals", "tasks") => (&link.to, &link.from),
-            _ => continue,
+        let (from, to) = (link.from_type.as_str(), link.to_type.as_str());
+        let (task, deal) = if (from, to) == (words.tasks, words.deals) {
+            (&link.from, &link.to)
+        } else if (from, to) == (words.deals, words.tasks) {
+            (&link.to, &link.from)
+        } else {
+            continue;
         };
         let deals = links.entry(task).or_default();
         if !deals.contains(&deal.as_str()) {
@@ -105,9 +120,9 @@ fn links(dump: &Dump) -> BTreeMap<&str, Vec<&str>> {
 }
 
 /// The deals that each deal absorbed.
-fn absorbed(dump: &Dump) -> BTreeMap<&str, Vec<&str>> {
+fn absorbed<'a>(dump: &'a Dump, words: &Words) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut absorbed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for deal in dump.records.get("deals").into_iter().flatten() {
+    for deal in dump.records.get(words.deals).into_iter().flatten() {
         if let Some(survivor) = &deal.merged_into {
             absorbed.entry(survivor).or_default().push(&deal.id);
         }
@@ -116,10 +131,10 @@ fn absorbed(dump: &Dump) -> BTreeMap<&str, Vec<&str>> {
 }
 
 /// The key in its property, or in the text where the CRM has no such property.
-fn key_of<'a>(record: &'a RecordDump, rule: &AuditedRule) -> Option<&'a str> {
+fn key_of<'a>(record: &'a RecordDump, rule: &AuditedRule, words: &Words) -> Option<&'a str> {
     let first = |property: &str| record.history.get(property)?.first()?.value.as_deref();
     first(&rule.key_property).filter(|key| is_key(key)).or_else(|| {
-        let body = first("hs_task_body")?;
+        let body = first(words.body)?;
         body.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(|word| is_key(word))
     })
 }
@@ -134,8 +149,8 @@ fn is_key(text: &str) -> bool {
     }
 }
 
-fn step_of(record: &RecordDump, rule: &AuditedRule) -> Option<usize> {
-    let subject = record.history.get("hs_task_subject")?.first()?.value.as_deref()?;
+fn step_of(record: &RecordDump, rule: &AuditedRule, words: &Words) -> Option<usize> {
+    let subject = record.history.get(words.subject)?.first()?.value.as_deref()?;
     rule.steps.iter().position(|step| subject.starts_with(&step.subject))
 }
 

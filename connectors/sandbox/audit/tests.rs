@@ -36,7 +36,7 @@ impl Account {
     /// One deal, opened on Monday noon by the rep, worth enough.
     fn with_open_deal() -> Account {
         let company = Company::new(1, &CompanyOptions::default());
-        let mut rule = AuditedRule::running_example(&company);
+        let mut rule = AuditedRule::running_example(&company, &Dump::default());
         rule.managers = BTreeMap::new();
         rule.fallback = None;
         let owners = [REP, COLLEAGUE].map(|id| OwnerDump {
@@ -335,7 +335,7 @@ fn play(seed: u64, days: u32) -> (Company, Dump) {
 fn every_story_is_there_in_a_day_in_ten_and_in_sixty() {
     for (seed, days, reminders, violations) in [(0, 1, 8, 3), (7, 1, 8, 3), (3, 10, 60, 20), (u64::MAX, 60, 400, 150)] {
         let (company, dump) = play(seed, days);
-        let rule = AuditedRule::running_example(&company);
+        let rule = AuditedRule::running_example(&company, &Dump::default());
         let tolerance = Tolerance::usual(company.start);
         let report = audit(&dump, &rule, &tolerance);
         assert!(report.reminders_due >= reminders, "{seed}/{days}: {} reminders", report.reminders_due);
@@ -361,7 +361,7 @@ fn every_story_is_there_in_a_day_in_ten_and_in_sixty() {
 #[test]
 fn a_daemon_that_does_exactly_what_was_owed_passes() {
     let (company, mut dump) = play(11, 20);
-    let rule = AuditedRule::running_example(&company);
+    let rule = AuditedRule::running_example(&company, &Dump::default());
     let tolerance = Tolerance::usual(company.start);
     let ledger = Ledger::read(&dump, &rule, &tolerance);
     let expected = compare::expected(&ledger);

@@ -45,7 +45,7 @@ fn left_open(ledger: &Ledger<'_>, task: &Task<'_>, each: &Expected<'_, '_>, late
     let Some(over) = ended.into_iter().chain(overtaken).min() else { return false };
     let latest = over.max(ledger.tolerance.latest(task.created_at()));
     // What a person did to the status, or to the task as a whole, stands.
-    let theirs = task.touched_by_person("hs_task_status").is_some();
+    let theirs = task.touched_by_person(ledger.words.status).is_some();
     let completed = task.completed_by_daemon_at().is_some_and(|at| at <= latest);
     latest < ledger.dump.at && !theirs && !completed
 }
@@ -71,7 +71,7 @@ fn closed_too_early(
 fn not_handed_over(ledger: &Ledger<'_>, task: &Task<'_>, each: &Expected<'_, '_>) -> bool {
     let episode = each.episode;
     let over = episode.end.is_some() || episode.violated.is_some();
-    let theirs = task.touched_by_person("hubspot_owner_id").is_some() || task.completed().is_some();
+    let theirs = task.touched_by_person(ledger.words.owner).is_some() || task.completed().is_some();
     if over || theirs {
         return false;
     }
@@ -80,6 +80,6 @@ fn not_handed_over(ledger: &Ledger<'_>, task: &Task<'_>, each: &Expected<'_, '_>
     let recent = episode.stretches.iter().filter(|stretch| stretch.to > since);
     let recipients = recent.flat_map(|stretch| [since, now].map(|at| ledger.people.recipient_at(stretch.owner, at)));
     let recipients: BTreeSet<&str> = recipients.flatten().collect();
-    let holder = task.record.value("hubspot_owner_id");
+    let holder = task.record.value(ledger.words.owner);
     !recipients.is_empty() && !holder.is_some_and(|holder| recipients.contains(holder))
 }

@@ -1,0 +1,69 @@
+//! What each CRM calls the things that the auditor looks at.
+
+use crate::options::Crm;
+
+/// The words of one CRM.
+#[derive(Debug)]
+pub(super) struct Words {
+    pub(super) deals: &'static str,
+    pub(super) tasks: &'static str,
+    pub(super) people: &'static str,
+    pub(super) name: &'static str,
+    pub(super) stage: &'static str,
+    pub(super) amount: &'static str,
+    /// Of a deal and of a task.
+    pub(super) owner: &'static str,
+    pub(super) subject: &'static str,
+    pub(super) body: &'static str,
+    pub(super) status: &'static str,
+    /// The status of a task that is done.
+    pub(super) completed: &'static str,
+    pub(super) zone: &'static str,
+    /// The working hours of a person, where the CRM keeps them with the person.
+    pub(super) hours: &'static str,
+    /// Where a change comes from that a person made.
+    pub(super) by_hand: &'static str,
+}
+
+impl Words {
+    pub(super) fn of(crm: Crm) -> &'static Words {
+        match crm {
+            Crm::HubSpot => &HUBSPOT,
+            Crm::Salesforce => &SALESFORCE,
+        }
+    }
+}
+
+const HUBSPOT: Words = Words {
+    deals: "deals",
+    tasks: "tasks",
+    people: "users",
+    name: "dealname",
+    stage: "dealstage",
+    amount: "amount",
+    owner: "hubspot_owner_id",
+    subject: "hs_task_subject",
+    body: "hs_task_body",
+    status: "hs_task_status",
+    completed: "COMPLETED",
+    zone: "hs_standard_time_zone",
+    hours: "hs_working_hours",
+    by_hand: "CRM_UI",
+};
+
+const SALESFORCE: Words = Words {
+    deals: "Opportunity",
+    tasks: "Task",
+    people: "User",
+    name: "Name",
+    stage: "StageName",
+    amount: "Amount",
+    owner: "OwnerId",
+    subject: "Subject",
+    body: "Description",
+    status: "Status",
+    completed: "Completed",
+    zone: "TimeZoneSidKey",
+    hours: "",
+    by_hand: "page",
+};
