@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("dealclock-store", &["dealclock-model"]),
     ("dealclock-connector", &["dealclock-model"]),
     ("dealclock-hubspot", &["dealclock-connector", "dealclock-model"]),
+    ("dealclock-plugin", &["dealclock-connector", "dealclock-model"]),
     ("dealclock-sandbox", &[]),
     ("dealclock-daemon", &["dealclock-connector", "dealclock-engine", "dealclock-model", "dealclock-store"]),
 ];
