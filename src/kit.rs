@@ -10,10 +10,10 @@ pub const HUBSPOT: &str = "hubspot";
 /// Everything that the daemon gets from the binary.
 pub fn kit() -> Kit {
     Kit {
-        connectors: BTreeMap::from([(
-            HUBSPOT,
-            Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS },
-        )]),
+        connectors: BTreeMap::from([
+            (HUBSPOT, Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS }),
+            (dealclock_plugin::KIND, Kind { open: dealclock_plugin::connect, hosts: dealclock_plugin::HOSTS }),
+        ]),
         sandboxes: &[HUBSPOT],
         demo: |args, output| Box::pin(crate::demo::run(args, output)),
         sandbox: |args, output| Box::pin(crate::sandbox::run(args, output)),
