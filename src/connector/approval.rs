@@ -42,6 +42,9 @@ pub struct NativeApproval {
     pub id: String,
     /// The record.
     pub record: RecordRef,
+    /// The effect that handed it in, where it was one of ours.
+    #[serde(default)]
+    pub effect: Option<EffectId>,
     /// How it stands.
     pub standing: Standing,
     /// Whose decision is open, in order; empty once decided.

@@ -24,6 +24,10 @@ pub struct Need {
     pub long_text: bool,
     /// Whether the CRM must refuse a second record with the same value.
     pub unique: bool,
+    /// Whether only Dealclock writes it, so that others are to see it and no more, where the CRM can tell them apart.
+    pub read_only_for_reps: bool,
+    /// For a checkbox: the API name of the one without which it must not be ticked, where the CRM can enforce that.
+    pub requires: Option<String>,
 }
 
 /// What `setup` found and would do, in the order in which it would do it.

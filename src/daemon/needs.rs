@@ -23,11 +23,17 @@ const REASONS: [(&str, &str); 6] = [
 pub fn needs(mapping: &Mapping) -> (Vec<Need>, Vec<&'static str>) {
     let mapped = mapping.fields.get(&Object::Opportunity);
     let source = |name: &str| mapped.and_then(|fields| fields.get(&FieldName::from(name)));
+    let complex = match source("complex") {
+        Some(FieldSource::Field { name, .. }) => Some(name.as_str()),
+        Some(FieldSource::StageEntered { .. }) | None => None,
+    };
     let mut needs = vec![task_key()];
     let mut unmapped = Vec::new();
     for (name, _) in field::WELL_KNOWN {
         match source(name) {
-            Some(FieldSource::Field { name: crm_name, value_type }) => needs.push(need(name, crm_name, *value_type)),
+            Some(FieldSource::Field { name: crm_name, value_type }) => {
+                needs.push(need(name, crm_name, *value_type, complex));
+            }
             Some(FieldSource::StageEntered { .. }) => {}
             None => unmapped.push(*name),
         }
@@ -45,10 +51,12 @@ fn task_key() -> Need {
         options: Vec::new(),
         long_text: false,
         unique: true,
+        read_only_for_reps: true,
+        requires: None,
     }
 }
 
-fn need(name: &str, crm_name: &str, value_type: ValueType) -> Need {
+fn need(name: &str, crm_name: &str, value_type: ValueType, complex: Option<&str>) -> Need {
     let (label, description) = match name {
         "complex" => ("Complex", "Tick when the proposal needs more time; silences its reminders."),
         "request_approved" => ("Request approved", "Ticked by Dealclock when a request for more time is granted."),
@@ -68,6 +76,8 @@ fn need(name: &str, crm_name: &str, value_type: ValueType) -> Need {
         options: options.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned())).collect(),
         long_text: name == "delay_reason_text",
         unique: false,
+        read_only_for_reps: name == "request_approved",
+        requires: if name == "request_approved" { complex.map(str::to_owned) } else { None },
     }
 }
 
@@ -99,5 +109,14 @@ mod tests {
         assert_eq!(needs.iter().map(|need| need.name.as_str()).collect::<Vec<_>>(), [TASK_KEY, "acme_complex", "why"]);
         assert_eq!(needs[2].options.len(), REASONS.len());
         assert!(needs[0].unique && needs[0].on_tasks);
+    }
+
+    #[test]
+    fn only_dealclock_grants_a_request_and_only_on_complex_deals() {
+        let field = |name: &str| FieldSource::Field { name: name.into(), value_type: ValueType::Bool };
+        let (needs, _) = needs(&mapping(&[("request_approved", field("granted")), ("complex", field("hard"))]));
+        let facts = |need: &Need| (need.name.clone(), need.read_only_for_reps, need.requires.clone());
+        let facts: Vec<_> = needs[1..].iter().map(facts).collect();
+        assert_eq!(facts, [("hard".into(), false, None), ("granted".into(), true, Some("hard".into()))]);
     }
 }

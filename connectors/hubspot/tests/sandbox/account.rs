@@ -132,6 +132,8 @@ fn needs() -> Vec<Need> {
         options: Vec::new(),
         long_text: false,
         unique,
+        read_only_for_reps: false,
+        requires: None,
     };
     let mut reason = need("delay_reason", ValueType::Text, false);
     reason.options = vec![("price".to_owned(), "Price".to_owned()), ("other".to_owned(), "Other".to_owned())];
