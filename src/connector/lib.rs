@@ -32,6 +32,6 @@ pub use http::{Bounds, ReqwestTransport};
 pub use mapping::{FieldSource, Mapping};
 pub use origin::Origin;
 pub use provision::{Need, Plan, PlanItem, PlanState, Provision};
-pub use quota::{Bucket, Limit, Observed, Priority, Quota};
+pub use quota::{Bucket, Limit, Observed, Priority, Quota, Spent, Today};
 pub use redact::redact;
 pub use transport::{Transport, TransportError};

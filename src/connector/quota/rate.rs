@@ -1,0 +1,76 @@
+//! The limit of one bucket: calls in a window, with what follow-up calls borrowed.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use dealclock_model::Instant;
+use governor::clock::{Clock as _, FakeRelativeClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota as Rate, RateLimiter};
+
+use super::Limit;
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddleware<governor::nanos::Nanos>>;
+
+/// Waiting for less than this would be a busy loop.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
+
+/// What one bucket has left.
+pub(super) struct Counter {
+    pub(super) limit: Limit,
+    pub(super) paused: Option<Instant>,
+    pub(super) debt: u32,
+    burst: NonZeroU32,
+    limiter: Limiter,
+}
+
+impl Counter {
+    pub(super) fn new(limit: Limit, share: f64, time: &FakeRelativeClock) -> Counter {
+        let rate = rate(limit, share);
+        let limiter = RateLimiter::direct_with_clock(rate, time.clone());
+        Counter { limit, burst: rate.burst_size(), limiter, paused: None, debt: 0 }
+    }
+
+    /// Takes one call and pays the debt with it; else the time to wait.
+    pub(super) fn take(&mut self, time: &FakeRelativeClock) -> Option<Duration> {
+        let wanted = NonZeroU32::MIN.saturating_add(self.debt).min(self.burst);
+        match self.limiter.check_n(wanted) {
+            Ok(Ok(())) => {
+                self.debt = (self.debt + 1).saturating_sub(wanted.get());
+                None
+            }
+            Ok(Err(not_until)) => Some(not_until.wait_time_from(time.now()).max(SHORTEST_WAIT)),
+            Err(_more_than_the_burst) => Some(SHORTEST_WAIT),
+        }
+    }
+
+    /// Swaps the limiter when the limit moved by more than a fifth; a new one begins empty, or each swap were a burst.
+    pub(super) fn adopt(&mut self, limit: Limit, share: f64, time: &FakeRelativeClock) {
+        let (old, new) = (per_second(self.limit), per_second(limit));
+        if limit.calls == 0 || limit.window.is_zero() || (new - old).abs() <= old * 0.2 {
+            return;
+        }
+        let swapped = Counter::new(limit, share, time);
+        let emptied = swapped.limiter.check_n(swapped.burst);
+        debug_assert!(matches!(emptied, Ok(Ok(()))), "a new limiter holds its whole burst");
+        *self = Counter { paused: self.paused, debt: self.debt, ..swapped };
+    }
+}
+
+fn per_second(limit: Limit) -> f64 {
+    f64::from(limit.calls) / limit.window.as_secs_f64().max(0.001)
+}
+
+/// The refill is our share of the limit; the burst is the room between the share and the limit, so that a full burst
+/// and the refill of one window together stay within the limit.
+fn rate(limit: Limit, share: f64) -> Rate {
+    let calls = f64::from(limit.calls.max(1));
+    let most = (calls / 2.0).max(1.0);
+    // A burst of two lets the debt of a follow-up be paid.
+    let burst = (calls * (1.0 - share)).clamp(most.min(2.0), most).floor();
+    let refill = (calls * share).min(calls - burst).max(0.5);
+    let window = limit.window.max(Duration::from_millis(1));
+    let burst = NonZeroU32::new(burst as u32).unwrap_or(NonZeroU32::MIN);
+    Rate::with_period(window.div_f64(refill)).unwrap_or(Rate::per_second(NonZeroU32::MIN)).allow_burst(burst)
+}
