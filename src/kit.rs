@@ -11,7 +11,7 @@ pub const HUBSPOT: &str = "hubspot";
 pub fn kit() -> Kit {
     Kit {
         connectors: BTreeMap::from([
-            (HUBSPOT, Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS }),
+            (HUBSPOT, Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS, auth: None }),
             (dealclock_plugin::KIND, Kind { open: dealclock_plugin::connect, hosts: dealclock_plugin::HOSTS }),
         ]),
         sandboxes: &[HUBSPOT],

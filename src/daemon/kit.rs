@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use dealclock_connector::contract::Factory;
+use dealclock_connector::oauth::Dialect;
 
 use crate::cli::{DemoArgs, Exit, Failure, Output, SandboxArgs};
 use crate::connect::ConnectError;
@@ -19,6 +20,8 @@ pub struct Kind {
     pub open: Factory,
     /// The hosts that it may call, each with everything below it; empty for any public host.
     pub hosts: &'static [&'static str],
+    /// How it logs in by OAuth 2.0; `None` for a token only.
+    pub auth: Option<&'static Dialect>,
 }
 
 /// What the binary gives the daemon.

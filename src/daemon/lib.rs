@@ -16,3 +16,4 @@ pub mod patience;
 pub mod people;
 pub mod runtime;
 pub mod status;
+pub mod vault;

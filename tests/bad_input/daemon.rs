@@ -116,7 +116,7 @@ impl Daemon {
 }
 
 fn kit() -> Kit {
-    let open = Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS };
+    let open = Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS, auth: None };
     Kit {
         connectors: [("hubspot", open)].into(),
         sandboxes: &["hubspot"],

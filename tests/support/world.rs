@@ -150,7 +150,7 @@ impl World {
 }
 
 fn kit() -> Kit {
-    let open = Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS };
+    let open = Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS, auth: None };
     Kit {
         connectors: [("hubspot", open)].into(),
         sandboxes: &["hubspot"],

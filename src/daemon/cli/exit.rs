@@ -115,7 +115,7 @@ impl From<StoreError> for Failure {
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Failure {
         match error {
-            ConnectError::Secret(fault) => Failure::Faulty(Faults::from(fault)),
+            ConnectError::Faulty(fault) => Failure::Faulty(Faults::from(fault)),
             ConnectError::NoSuchKind(_) | ConnectError::Settings { .. } => {
                 Failure::new(Exit::Faulty, error.to_string())
             }

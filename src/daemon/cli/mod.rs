@@ -32,6 +32,7 @@ pub use output::{Output, table};
 pub use run::serve;
 
 use crate::config::{Config, Environment, Loaded};
+use crate::connect::judge;
 use crate::kit::Kit;
 use args::{Cli, Command};
 
@@ -56,12 +57,16 @@ pub struct Context {
 impl Context {
     /// Reads the configuration alone.
     pub fn config(&self) -> Result<Config, Failure> {
-        Ok(Config::load(self.config.as_deref(), &self.environment, &self.kit.kinds())?)
+        let config = Config::load(self.config.as_deref(), &self.environment, &self.kit.kinds())?;
+        judge(&config, &self.kit)?;
+        Ok(config)
     }
 
     /// Reads configuration and rules; the faults of all files come together.
     pub fn load(&self) -> Result<Loaded, Failure> {
-        Ok(Loaded::load(self.config.as_deref(), &self.environment, &self.kit.kinds())?)
+        let loaded = Loaded::load(self.config.as_deref(), &self.environment, &self.kit.kinds())?;
+        judge(&loaded.config, &self.kit)?;
+        Ok(loaded)
     }
 
     /// The machine's clock, for commands that speak to a CRM.

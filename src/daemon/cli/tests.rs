@@ -124,7 +124,7 @@ fn open(_: Settings) -> std::result::Result<Arc<dyn Connector>, String> {
 
 fn kit() -> Kit {
     Kit {
-        connectors: [("small", Kind { open, hosts: &[] })].into(),
+        connectors: [("small", Kind { open, hosts: &[], auth: None })].into(),
         sandboxes: &["small"],
         demo: |_, _| Box::pin(async { Ok(Exit::Ok) }),
         sandbox: |_, _| Box::pin(async { Ok(Exit::Ok) }),

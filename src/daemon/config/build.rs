@@ -7,10 +7,13 @@ use dealclock_model::fault::Source;
 use dealclock_model::{ConnectionId, Fault};
 
 use super::kind::{Wrong, is_local, is_loopback, mailbox, suggest, url};
-use super::layers::{self, Files, Merged, Reference};
+use super::layers::{self, Merged, Reference, Texts};
 use super::places::Places;
 use super::walk::{remove, walk, written};
 use super::{Config, Connection, Environment, Faults, Log, Mail, MailTls, RuleFiles, Secret, SecretRef, Store, env};
+
+/// The keys behind which a reference to a secret stands.
+const SECRET_KEYS: [&str; 6] = ["token", "password", "key", "client_secret", "private_key", "webhook_secret"];
 
 /// The longest path of a Unix socket that every system takes, in bytes.
 const LONGEST_SOCKET: usize = 100;
@@ -40,7 +43,7 @@ pub(super) fn build(name: &str, text: &str, directory: &Path, environment: &Envi
     // A variable that says where a secret stands replaces the whole reference of the file.
     for path in layer.places.keys() {
         if let [front @ .., secret, _place] = path.as_slice()
-            && matches!(secret.as_str(), "token" | "password")
+            && SECRET_KEYS.contains(&secret.as_str())
         {
             remove(walked.document.as_table_mut(), &[front, std::slice::from_ref(secret)].concat());
         }
@@ -50,7 +53,7 @@ pub(super) fn build(name: &str, text: &str, directory: &Path, environment: &Envi
     let places = Places { source: walked.source, spans: walked.spans, environment: layer.places, bad: walked.bad };
     let merged = layers::merge(&walked.document.to_string(), layer.values)
         .and_then(|merged| merged.connections().map(|connections| (merged, connections)));
-    let mut building = Building { places, faults, directory, kinds };
+    let mut building = Building { places, faults, directory, kinds, store: PathBuf::new(), key: None };
     let config = match merged {
         Ok((merged, connections)) => building.config(&merged, connections),
         Err(error) => {
@@ -69,6 +72,10 @@ pub(super) struct Building<'a> {
     pub(super) faults: Vec<Fault>,
     directory: &'a Path,
     pub(super) kinds: &'a [&'a str],
+    /// The store, beside which tokens are kept.
+    pub(super) store: PathBuf,
+    /// The key that they are encrypted with, where one is configured.
+    pub(super) key: Option<Secret>,
 }
 
 impl Building<'_> {
@@ -78,6 +85,8 @@ impl Building<'_> {
             cache_bytes: u64::from(merged.store.cache_mb) * 1024 * 1024,
             compact_at: merged.store.compact_at,
         };
+        self.store.clone_from(&store.path);
+        self.key = merged.secrets.key.as_ref().and_then(|key| self.secret(&["secrets", "key"], key));
         let log = Log { level: merged.log.level.clone(), format: merged.log.format };
         let rules = self.rules(&merged.rules.files);
         let mail = self.mail(&merged.mail);
@@ -130,15 +139,13 @@ impl Building<'_> {
                 return None;
             }
         };
-        Some(Secret { from, place: self.places.of(path) })
+        let has_lines = path.last() == Some(&"private_key");
+        Some(Secret { from, place: self.places.of(path), has_lines })
     }
 
-    fn rules(&mut self, files: &Files) -> RuleFiles {
+    fn rules(&mut self, files: &Texts) -> RuleFiles {
         let key = ["rules", "files"];
-        let texts: Vec<&str> = match files {
-            Files::Many(files) => files.iter().map(String::as_str).collect(),
-            Files::Joined(files) => files.split(',').map(str::trim).collect(),
-        };
+        let texts = files.list();
         if texts.is_empty() && !self.places.is_bad(&key) {
             self.fault(&key, "`files` names no rule file", r#"write for example ["rules/*.toml"]"#);
         }
@@ -216,38 +223,43 @@ impl Building<'_> {
             && !self.places.is_bad(&["connection"])
             && self.places.bad.iter().all(|bad| !bad.is_empty())
         {
-            let help = "add [connection.NAME] with `kind` and `token`; config/dealclock.toml shows every key";
+            let help = "add [connection.NAME] with `kind` and `token` or `auth`; config/dealclock.toml shows every key";
             self.fault(&["connection"], "there is no connection to a CRM", help);
         }
         let mut built: BTreeMap<ConnectionId, Connection> = BTreeMap::new();
         for (name, keys) in connections {
             let Some(connection) = self.connection(&name, keys) else { continue };
             if let Some(twin) = built.values().find(|other| other.is_same_account(&connection)) {
-                let message = format!("`token` is the same as that of [connection.{}]", twin.id);
+                let key = connection.credentials.key();
+                let message = format!("`{key}` is the same as that of [connection.{}]", twin.id);
                 let help = "two connections to one account would write every reminder twice; remove one";
-                self.fault(&["connection", &name, "token"], message, help);
+                self.fault(&["connection", &name, key], message, help);
             }
             built.insert(connection.id.clone(), connection);
         }
         built
     }
 
-    /// Checks the kind and the address of a connection.
-    pub(super) fn reach(&mut self, name: &str, kind: &str, base_url: Option<&str>, allow_local: bool) {
+    /// Checks the kind of a connection.
+    pub(super) fn kind(&mut self, name: &str, kind: &str) {
         if !self.kinds.contains(&kind) {
             let path = ["connection", name, "kind"];
             self.fault(&path, format!("there is no connector for `{kind}`"), suggest(kind, self.kinds));
         }
-        let path = ["connection", name, "base_url"];
-        let Some(address) = base_url.and_then(|text| self.parse(&path, text, url)) else { return };
+    }
+
+    /// Checks an address of the CRM.
+    pub(super) fn reach(&mut self, path: &[&str], text: &str, allow_local: bool) {
+        let key = path.last().copied().unwrap_or_default();
+        let Some(address) = self.parse(path, text, url) else { return };
         if is_loopback(&address) {
             if !allow_local {
                 let help = "write the CRM's address; for a sandbox on this machine add allow_local = true";
-                self.fault(&path, "`base_url` is this machine", help);
+                self.fault(path, format!("`{key}` is this machine"), help);
             }
         } else if address.scheme() == "http" || is_local(&address) {
             let help = "write the CRM's address, which begins with https:// and is public";
-            self.fault(&path, "`base_url` is not encrypted or not public", help);
+            self.fault(path, format!("`{key}` is not encrypted or not public"), help);
         }
     }
 }

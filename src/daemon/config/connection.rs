@@ -10,9 +10,10 @@ use dealclock_connector::{FieldSource, Mapping};
 use dealclock_model::record::field;
 use dealclock_model::time::{DailyRange, DateRange};
 use dealclock_model::{ConnectionId, FieldName, Object, PersonId, Profile};
+use serde::Deserialize;
 
 use super::build::Building;
-use super::{Secret, absences, kind, layers};
+use super::{Credentials, Secret, absences, kind, layers};
 
 /// One account in one CRM, as configured.
 #[derive(Clone, Debug)]
@@ -21,8 +22,14 @@ pub struct Connection {
     pub id: ConnectionId,
     /// The kind of CRM; one of the program's connectors.
     pub kind: String,
-    /// Where the token stands.
-    pub token: Secret,
+    /// What lets calls in.
+    pub credentials: Credentials,
+    /// What the CRM signs its webhooks with.
+    pub webhook_secret: Option<Secret>,
+    /// The program that speaks to the CRM, with its arguments, where the connector is one.
+    pub command: Vec<String>,
+    /// What that program finds in its environment.
+    pub env: BTreeMap<String, Secret>,
     /// An address that stands in for the CRM's own.
     pub base_url: Option<String>,
     /// Whether plain HTTP and addresses of this machine or network are allowed.
@@ -35,6 +42,12 @@ pub struct Connection {
     pub refresh: Duration,
     /// Our part of the account's limits.
     pub share: f64,
+    /// Our part of the account's calls in a day.
+    pub daily_share: f64,
+    /// Whether a log of changes that the CRM keeps is read, where it keeps one.
+    pub feed: bool,
+    /// Which holidays count beside those of the rule files.
+    pub holidays: Holidays,
     /// The zone for people without one; the account's when absent.
     pub zone: Option<Tz>,
     /// When reminders counted in days go out.
@@ -53,6 +66,16 @@ pub struct Connection {
     pub mapping: Mapping,
     /// What is configured about people, by mail address or id.
     pub people: BTreeMap<String, PersonEntry>,
+}
+
+/// Which holidays count beside those of the rule files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Holidays {
+    /// None.
+    None,
+    /// Those that the CRM knows.
+    Crm,
 }
 
 /// What is configured about one person.
@@ -81,7 +104,14 @@ impl Connection {
 
     /// Whether both connections lead to one account, as far as the configuration tells.
     pub(super) fn is_same_account(&self, other: &Connection) -> bool {
-        self.kind == other.kind && self.base_url == other.base_url && self.token.from == other.token.from
+        self.kind == other.kind
+            && self.base_url == other.base_url
+            && self.credentials.leads_to_the_account_of(&other.credentials)
+    }
+
+    /// Every secret that it names, but the key of the tokens, which may be made later.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.credentials.secrets().into_iter().chain(&self.webhook_secret).chain(self.env.values())
     }
 }
 
@@ -97,13 +127,19 @@ impl Building<'_> {
             );
             self.missing(&section, "kind", "", &help);
         }
-        if keys.token.is_none() {
-            self.missing(&section, "token", "", r#"add for example token = { env = "CRM_TOKEN" }"#);
-        }
         if let Some(kind) = &keys.kind {
-            self.reach(name, kind, keys.base_url.as_deref(), keys.allow_local);
+            self.kind(name, kind);
         }
-        let token = keys.token.as_ref().and_then(|reference| self.secret(&at("token"), reference));
+        if let Some(address) = &keys.base_url {
+            self.reach(&at("base_url"), address, keys.allow_local);
+        }
+        let credentials = self.credentials(name, &keys);
+        let webhook_secret = keys.webhook_secret.as_ref().and_then(|key| self.secret(&at("webhook_secret"), key));
+        let command = self.command(name, &keys.command);
+        let env = keys.env.iter().filter_map(|(variable, reference)| {
+            Some((variable.clone(), self.secret(&["connection", name, "env", variable], reference)?))
+        });
+        let env = env.collect();
         let zone = keys.zone.as_deref().and_then(|text| self.parse(&at("zone"), text, kind::zone));
         let quiet_hours =
             keys.quiet_hours.as_deref().and_then(|text| self.parse(&at("quiet_hours"), text, kind::daily_range));
@@ -117,13 +153,19 @@ impl Building<'_> {
         Some(Connection {
             id: ConnectionId::from(name),
             kind: keys.kind?,
-            token: token?,
+            credentials: credentials?,
+            webhook_secret,
+            command,
+            env,
             base_url: keys.base_url,
             allow_local: keys.allow_local,
             poll: poll?,
             reconcile: reconcile?,
             refresh: refresh?,
             share: keys.share,
+            daily_share: keys.daily_share,
+            feed: keys.feed,
+            holidays: keys.holidays,
             zone,
             send_time: send_time?,
             quiet_hours,
@@ -134,6 +176,15 @@ impl Building<'_> {
             mapping,
             people,
         })
+    }
+
+    /// The program and its arguments; a program named by a path starts at the file's directory.
+    fn command(&self, name: &str, command: &layers::Texts) -> Vec<String> {
+        let mut words: Vec<String> = command.list().into_iter().map(str::to_owned).collect();
+        if let Some(program) = words.first_mut().filter(|program| program.contains('/')) {
+            *program = self.path(&["connection", name, "command"], program).display().to_string();
+        }
+        words
     }
 
     fn mapping(&mut self, name: &str, keys: &layers::Connection) -> Mapping {

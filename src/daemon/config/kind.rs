@@ -47,6 +47,8 @@ pub(super) enum Naming {
     Connection,
     /// Lower-case letters, digits and `_`, as conditions write fields.
     Field,
+    /// Letters, digits and `_`, as environment variables are written.
+    Variable,
     /// Any text.
     Free,
 }

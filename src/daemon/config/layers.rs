@@ -13,6 +13,8 @@ pub(super) struct Merged {
     pub(super) store: Store,
     pub(super) log: Log,
     pub(super) rules: Rules,
+    #[serde(default)]
+    pub(super) secrets: Secrets,
     pub(super) mail: Mail,
     #[serde(default)]
     pub(super) control: Control,
@@ -38,15 +40,31 @@ pub(super) struct Log {
 
 #[derive(Deserialize)]
 pub(super) struct Rules {
-    pub(super) files: Files,
+    pub(super) files: Texts,
 }
 
 /// A list in a file; in the environment one text with commas.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum Files {
+pub(super) enum Texts {
     Many(Vec<String>),
     Joined(String),
+}
+
+impl Default for Texts {
+    fn default() -> Texts {
+        Texts::Many(Vec::new())
+    }
+}
+
+impl Texts {
+    /// The texts of the list.
+    pub(super) fn list(&self) -> Vec<&str> {
+        match self {
+            Texts::Many(texts) => texts.iter().map(String::as_str).collect(),
+            Texts::Joined(texts) => texts.split(',').map(str::trim).collect(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -60,6 +78,11 @@ pub(super) struct Mail {
     pub(super) user: Option<String>,
     pub(super) password: Option<Reference>,
     pub(super) on_unknown: super::OnUnknown,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Secrets {
+    pub(super) key: Option<Reference>,
 }
 
 #[derive(Default, Deserialize)]
@@ -85,6 +108,12 @@ pub(super) struct Reference {
 pub(super) struct Connection {
     pub(super) kind: Option<String>,
     pub(super) token: Option<Reference>,
+    pub(super) auth: Option<Auth>,
+    pub(super) webhook_secret: Option<Reference>,
+    #[serde(default)]
+    pub(super) command: Texts,
+    #[serde(default)]
+    pub(super) env: BTreeMap<String, Reference>,
     pub(super) base_url: Option<String>,
     pub(super) zone: Option<String>,
     pub(super) quiet_hours: Option<String>,
@@ -93,10 +122,13 @@ pub(super) struct Connection {
     pub(super) reconcile: String,
     pub(super) refresh: String,
     pub(super) share: f64,
+    pub(super) daily_share: f64,
     pub(super) send_time: String,
     pub(super) max_per_person_per_day: u32,
     pub(super) storm_above: u32,
     pub(super) max_wait: String,
+    pub(super) feed: bool,
+    pub(super) holidays: super::Holidays,
     pub(super) allow_local: bool,
     #[serde(default)]
     pub(super) fields: Fields,
@@ -108,6 +140,19 @@ pub(super) struct Connection {
     pub(super) team_managers: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) people: BTreeMap<String, Person>,
+}
+
+/// How an app logs in to an account.
+#[derive(Deserialize)]
+pub(super) struct Auth {
+    pub(super) grant: Option<dealclock_connector::oauth::GrantKind>,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<Reference>,
+    pub(super) login_url: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) private_key: Option<Reference>,
+    #[serde(default)]
+    pub(super) scopes: Texts,
 }
 
 #[derive(Default, Deserialize)]

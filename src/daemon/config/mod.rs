@@ -4,6 +4,7 @@
 //! environment (`DEALCLOCK__SECTION__KEY`). Secrets are never part of it, only references to where they stand.
 
 mod absences;
+mod auth;
 mod build;
 mod connection;
 mod env;
@@ -25,8 +26,9 @@ use lettre::message::Mailbox;
 use reqwest::Url;
 use serde::Deserialize;
 
+pub use auth::{Auth, Credentials, GrantKeys};
 use build::Built;
-pub use connection::{Connection, PersonEntry};
+pub use connection::{Connection, Holidays, PersonEntry};
 pub use env::Environment;
 pub use faults::Faults;
 pub(crate) use kind::nearest;
@@ -174,8 +176,8 @@ impl Config {
     /// Every secret that the configuration names and that cannot be read now.
     pub fn missing_secrets(&self, environment: &Environment) -> Vec<Fault> {
         let password = self.mail.iter().filter_map(|mail| mail.login.as_ref()).map(|(_, secret)| secret);
-        let tokens = self.connections.values().map(|connection| &connection.token);
-        tokens.chain(password).filter_map(|secret| secret.read(environment).err()).collect()
+        let secrets = self.connections.values().flat_map(Connection::secrets);
+        secrets.chain(password).filter_map(|secret| secret.read(environment).err()).collect()
     }
 }
 

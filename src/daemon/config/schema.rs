@@ -15,6 +15,7 @@ pub(super) static ROOT: &[Key] = &[
     key("store", Kind::Section(STORE)),
     key("log", Kind::Section(LOG)),
     key("rules", Kind::Section(RULES)),
+    key("secrets", Kind::Section(SECRETS)),
     key("mail", Kind::Section(MAIL)),
     key("control", Kind::Section(CONTROL)),
     key("clock", Kind::Section(CLOCK)),
@@ -28,6 +29,8 @@ static STORE: &[Key] =
 static LOG: &[Key] = &[text("level", Form::LogLevel), text("format", Form::Word(&["auto", "text", "json"]))];
 
 static RULES: &[Key] = &[key("files", Kind::List(Form::Path))];
+
+static SECRETS: &[Key] = &[key("key", Kind::Secret)];
 
 static MAIL: &[Key] = &[
     key("enabled", Kind::Bool),
@@ -50,16 +53,23 @@ static CONNECTION_DEFAULTS: &[Key] = &[
     text("reconcile", Form::Duration),
     text("refresh", Form::Duration),
     key("share", Kind::Number(0.0, 1.0)),
+    key("daily_share", Kind::Number(0.0, 1.0)),
     text("send_time", Form::TimeOfDay),
     key("max_per_person_per_day", Kind::Count(1, 1000)),
     key("storm_above", Kind::Count(1, 1_000_000)),
     text("max_wait", Form::Duration),
+    key("feed", Kind::Bool),
+    text("holidays", Form::Word(&["none", "crm"])),
     key("allow_local", Kind::Bool),
 ];
 
 static CONNECTION: &[Key] = &[
     text("kind", Form::Plain),
     key("token", Kind::Secret),
+    key("auth", Kind::Section(AUTH)),
+    key("webhook_secret", Kind::Secret),
+    key("command", Kind::List(Form::Plain)),
+    key("env", Kind::Named(Naming::Variable, &Kind::Secret)),
     text("base_url", Form::Url),
     text("zone", Form::Zone),
     text("quiet_hours", Form::DailyRange),
@@ -68,16 +78,29 @@ static CONNECTION: &[Key] = &[
     text("reconcile", Form::Duration),
     text("refresh", Form::Duration),
     key("share", Kind::Number(0.0, 1.0)),
+    key("daily_share", Kind::Number(0.0, 1.0)),
     text("send_time", Form::TimeOfDay),
     key("max_per_person_per_day", Kind::Count(1, 1000)),
     key("storm_above", Kind::Count(1, 1_000_000)),
     text("max_wait", Form::Duration),
+    key("feed", Kind::Bool),
+    text("holidays", Form::Word(&["none", "crm"])),
     key("allow_local", Kind::Bool),
     key("fields", Kind::Section(FIELDS)),
     key("stages", Kind::Named(Naming::Free, &Kind::List(Form::Plain))),
     key("managers", Kind::Named(Naming::Free, &Kind::Text(Form::Plain))),
     key("team_managers", Kind::Named(Naming::Free, &Kind::Text(Form::Plain))),
     key("people", Kind::Named(Naming::Free, &Kind::Section(PERSON))),
+];
+
+static AUTH: &[Key] = &[
+    text("grant", Form::Word(&["authorization_code", "client_credentials", "jwt_bearer"])),
+    text("client_id", Form::Plain),
+    key("client_secret", Kind::Secret),
+    text("login_url", Form::Url),
+    text("username", Form::Plain),
+    key("private_key", Kind::Secret),
+    key("scopes", Kind::List(Form::Plain)),
 ];
 
 static FIELDS: &[Key] = &[key("opportunity", Kind::Named(Naming::Field, &Kind::Field))];

@@ -38,6 +38,8 @@ pub struct Secret {
     /// Where it stands.
     pub from: SecretRef,
     pub(super) place: Place,
+    /// Whether it spans lines, as keys do.
+    pub(super) has_lines: bool,
 }
 
 impl Secret {
@@ -57,12 +59,14 @@ impl Secret {
         if secret.is_empty() {
             return Err(self.fault(format!("{} is empty", self.from)));
         }
-        if !secret.chars().all(|char| ('!'..='~').contains(&char) || char == ' ') {
+        let fits = |char: char| matches!(char, ' '..='~') || self.has_lines && matches!(char, '\n' | '\r');
+        if !secret.chars().all(fits) {
             return Err(self.fault(format!("{} holds characters that no token or password has", self.from)));
         }
         Ok(SecretString::from(secret))
     }
 
+    /// A fault at the key that names the secret.
     fn fault(&self, message: String) -> Fault {
         let help = match &self.from {
             SecretRef::Env(name) => format!("start the program with {name} set"),
@@ -77,7 +81,7 @@ impl Secret {
     /// A secret for tests and for the demo, named by no file.
     pub fn from_env(name: impl Into<String>) -> Secret {
         let source: Arc<Source> = Source::new("environment", "");
-        Secret { from: SecretRef::Env(name.into()), place: Place { source, span: 0..0 } }
+        Secret { from: SecretRef::Env(name.into()), place: Place { source, span: 0..0 }, has_lines: false }
     }
 }
 

@@ -11,6 +11,8 @@ const CANARY: &str = "pat-eu1-c0ffee-canary";
 
 const ACME: &str = "[connection.acme]\nkind = \"hubspot\"\ntoken = { env = \"T\" }\n";
 
+const LOGIN: &str = "[connection.acme]\nkind = \"hubspot\"\n[connection.acme.auth]\n";
+
 fn environment(variables: &[(&str, &str)]) -> Environment {
     variables.iter().copied().collect()
 }
@@ -21,6 +23,13 @@ fn load_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Faults> {
 
 fn load(text: &str) -> Result<Config, Faults> {
     load_with(text, &[])
+}
+
+fn token<'a>(config: &'a Config, connection: &str) -> &'a Secret {
+    match &config.connections[connection].credentials {
+        Credentials::Token(token) => token,
+        Credentials::None | Credentials::Login(_) => panic!("`{connection}` has no token"),
+    }
 }
 
 /// The faults as `line:column: message | help`.
@@ -39,14 +48,14 @@ fn every_fault_says_where_what_and_what_would_be_right() {
         (
             "",
             &[
-                "1:1: there is no connection to a CRM | add [connection.NAME] with `kind` and `token`; config/dealclock.toml shows every key",
+                "1:1: there is no connection to a CRM | add [connection.NAME] with `kind` and `token` or `auth`; config/dealclock.toml shows every key",
             ],
         ),
         (
             "[connection.acme]",
             &[
                 "1:13: [connection.acme] has no `kind` | add one of: kind = \"hubspot\"",
-                "1:13: [connection.acme] has no `token` | add for example token = { env = \"CRM_TOKEN\" }",
+                "1:13: [connection.acme] has no `token` and no `auth` | add for example token = { env = \"CRM_TOKEN\" }, or a section [connection.acme.auth]",
             ],
         ),
         (
@@ -109,6 +118,60 @@ fn every_fault_says_where_what_and_what_would_be_right() {
             "{acme}allow_local = true\nbase_url = \"https://10.0.0.1\"",
             &[
                 "5:12: `base_url` is not encrypted or not public | write the CRM's address, which begins with https:// and is public",
+            ],
+        ),
+        (
+            "{acme}[connection.acme.auth]\ngrant = \"client_credentials\"",
+            &[
+                "4:18: [connection.acme] has both `token` and `auth` | keep `token` for a token that stays, or `auth` for a login",
+            ],
+        ),
+        (
+            "{login}client_id = \"i\"\ngrant = \"jwt\"",
+            &["5:9: `grant` cannot be `jwt` | write one of: authorization_code, client_credentials, jwt_bearer"],
+        ),
+        (
+            "{login}",
+            &[
+                "3:18: [connection.acme.auth] has no `grant` | add one of: grant = \"authorization_code\", grant = \"client_credentials\", grant = \"jwt_bearer\"",
+                "3:18: [connection.acme.auth] has no `client_id` | add the app's id; the CRM shows it with the app",
+            ],
+        ),
+        (
+            "{login}client_id = \"i\"\ngrant = \"client_credentials\"\nusername = \"u\"",
+            &[
+                "3:18: [connection.acme.auth] has no `client_secret`, and its grant is `client_credentials` | add for example client_secret = { env = \"CRM_CLIENT_SECRET\" }",
+                "6:12: `username` is of no use to the grant `client_credentials` | remove it",
+            ],
+        ),
+        (
+            "{login}client_id = \"i\"\ngrant = \"jwt_bearer\"\nlogin_url = \"http://login.example.com\"",
+            &[
+                "3:18: [connection.acme.auth] has no `username`, and its grant is `jwt_bearer` | add the user as whom the app acts",
+                "3:18: [connection.acme.auth] has no `private_key`, and its grant is `jwt_bearer` | add for example private_key = { file = \"app.pem\" }",
+                "6:13: `login_url` is not encrypted or not public | write the CRM's address, which begins with https:// and is public",
+            ],
+        ),
+        (
+            "{login}client_id = \"i\"\ngrant = \"client_credentials\"\nclient_secret = \"canary\"",
+            &[
+                "6:17: `client_secret` holds the secret itself, which never stands here | name where it stands: { env = \"NAME\" }, { file = \"path\" } or { credential = \"name\" }",
+            ],
+        ),
+        (
+            "{acme}command = \"python3 crm.py\"",
+            &["4:11: `command` is text, not a list of texts | write for example [\"some text\"]"],
+        ),
+        (
+            "{acme}[connection.acme.env]\n\"A-B\" = { env = \"X\" }",
+            &[
+                "5:1: `A-B` is not a name that can be used here | an environment variable's name is letters, digits and `_`, and does not begin with a digit",
+            ],
+        ),
+        (
+            "{acme}[secrets]\nkey = \"0123\"",
+            &[
+                "5:7: `key` holds the secret itself, which never stands here | name where it stands: { env = \"NAME\" }, { file = \"path\" } or { credential = \"name\" }",
             ],
         ),
         (
@@ -227,7 +290,7 @@ fn every_fault_says_where_what_and_what_would_be_right() {
         ),
     ];
     for (text, expected) in rows {
-        let text = text.replace("{acme}", ACME);
+        let text = text.replace("{acme}", ACME).replace("{login}", LOGIN);
         assert_eq!(&faults(load(&text)), expected, "{text}");
     }
 }
@@ -312,15 +375,20 @@ fn the_environment_stands_above_the_file_and_the_file_above_the_defaults() {
     let acme = &config.connections["acme"];
     assert_eq!((acme.poll, acme.max_wait), (Duration::from_secs(30), Duration::from_secs(120)));
     assert_eq!((acme.share, acme.refresh), (0.5, Duration::from_secs(3600)));
-    assert_eq!(acme.token.from, SecretRef::Credential("crm".into()));
-    assert_eq!(config.connections["other"].token.from, SecretRef::File("token".into()));
+    assert_eq!(token(&config, "acme").from, SecretRef::Credential("crm".into()));
+    assert_eq!(token(&config, "other").from, SecretRef::File("token".into()));
 }
 
 #[test]
 fn every_key_that_the_shipped_file_shows_can_be_used() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("rep.ics"), "BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n").unwrap();
+    // The shipped file shows both ways in; a connection has one of them.
+    let token = "token = { env = \"HUBSPOT_TOKEN\" }\n";
     let text = schema::tests::every_key()
+        .replace(token, "")
+        .replace("username = ", "#username = ")
+        .replace("private_key = ", "#private_key = ")
         .replace("enabled = false", "enabled = true")
         .replace("allow_local = false", "allow_local = true");
     let text = text.replace("socket = \"dealclock.sock\"", "socket = \"/run/dealclock.sock\"");
@@ -343,7 +411,7 @@ fn a_secret_is_read_where_it_stands_and_nowhere_else() {
     let read = |reference: &str, variables: &[(&str, &str)]| {
         let text = format!("[connection.acme]\nkind = \"hubspot\"\ntoken = {reference}\n");
         let config = Config::read("my.toml", &text, directory.path(), &Environment::default(), &["hubspot"]).unwrap();
-        let secret = config.connections["acme"].token.read(&environment(variables));
+        let secret = token(&config, "acme").read(&environment(variables));
         secret.map(|secret| secrecy::ExposeSecret::expose_secret(&secret).to_owned()).map_err(|fault| fault.message)
     };
     std::fs::write(directory.path().join("token"), "s3cret\r\n").unwrap();
@@ -381,7 +449,7 @@ fn no_secret_shows_in_a_fault_or_in_debug() {
     }
     let text = "[connection.acme]\nkind = \"hubspot\"\ntoken = { env = \"T\" }\n";
     let config = load_with(text, &[("T", CANARY)]).unwrap();
-    let secret = config.connections["acme"].token.read(&environment(&[("T", CANARY)])).unwrap();
+    let secret = token(&config, "acme").read(&environment(&[("T", CANARY)])).unwrap();
     assert!(!format!("{config:?} {secret:?}").contains("canary"));
 }
 

@@ -255,15 +255,17 @@ impl Walk {
 
 /// A reference to a secret must look like one: a secret pasted in the wrong place is not echoed.
 pub(super) fn check_reference(key: &str, text: &str) -> Result<(), Wrong> {
-    let identifier = |text: &str| {
-        text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !text.starts_with(|c: char| c.is_ascii_digit())
-    };
     let (fine, what) = match key {
         "env" => (identifier(text), "the name of an environment variable: letters, digits and `_`"),
         "credential" => (!text.contains('/') && text != "..", "the name of a systemd credential, without a path"),
         _ => (true, ""),
     };
     if fine { Ok(()) } else { Err(Wrong { message: format!("is not {what}"), help: format!("`{key}` is {what}") }) }
+}
+
+/// Whether a text can be the name of an environment variable.
+fn identifier(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Checks a key that the person chose.
@@ -277,6 +279,10 @@ pub(super) fn check_name(naming: Naming, name: &str) -> Result<(), Wrong> {
     let (fine, help) = match naming {
         Naming::Connection => (plain("_-"), "a connection's name is lower-case letters, digits, `-` and single `_`"),
         Naming::Field => (plain("_"), "a field's name is lower-case letters, digits and single `_`, as rules write it"),
+        Naming::Variable => (
+            identifier(name),
+            "an environment variable's name is letters, digits and `_`, and does not begin with a digit",
+        ),
         Naming::Free => (!name.trim().is_empty(), "a name is not empty"),
     };
     if fine { Ok(()) } else { Err(Wrong { message: "is not a name that can be used here".into(), help: help.into() }) }
