@@ -3,10 +3,10 @@
 use std::fmt;
 
 use dealclock_model::effect::Lane;
-use dealclock_model::{Case, CaseId, Effect, EffectId, Entry, Event, Instant, Outcome, PersonId};
+use dealclock_model::{Case, CaseId, ConnectionId, Effect, EffectId, Entry, Event, Instant, Outcome, PersonId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Settlement, StoreError, body};
+use crate::{Replay, Settlement, StoreError, WaitingHint, body};
 
 /// The most rows that one batch may change: one decision must fit, whatever it holds.
 pub const MAX_OPERATIONS: usize = 1000;
@@ -34,6 +34,8 @@ pub struct Committed {
     pub known: Vec<EffectId>,
     /// Effects that were to be removed and stay: begun, so that their outcome is still to come.
     pub kept: Vec<EffectId>,
+    /// Effects that waited for their record to be unlocked, and may go now.
+    pub unlocked: Vec<EffectId>,
 }
 
 /// Changes that belong together, applied in the order in which they were added.
@@ -58,6 +60,11 @@ pub(crate) enum Operation {
     RemoveEffect { id: EffectId },
     AppendJournal { case: CaseId, body: Vec<u8> },
     PutMeta { name: String, body: Option<Vec<u8>> },
+    PutHint { connection: ConnectionId, text: String },
+    TakeHint { connection: ConnectionId, hint: WaitingHint },
+    PutReplay { connection: ConnectionId, key: String, at: Instant },
+    ForgetReplay(Replay),
+    Unlock { case: CaseId, now: Instant },
 }
 
 /// What happens to a delivery.
@@ -67,6 +74,7 @@ pub(crate) enum Change {
     Defer { not_before: Instant, note: String },
     Release { not_before: Instant, note: String },
     Park { reason: String },
+    Lock { case: CaseId, not_before: Instant, note: String },
 }
 
 impl Batch {
@@ -148,6 +156,17 @@ impl Batch {
         self.change(id, Change::Park { reason: reason.to_owned() })
     }
 
+    /// Puts a delivery off because the case's record is locked; surely nothing was written. It is tried again at
+    /// `not_before`, or as soon as the record is unlocked.
+    pub fn lock_effect(&mut self, id: &EffectId, case: &CaseId, not_before: Instant, note: &str) -> &mut Batch {
+        self.change(id, Change::Lock { case: case.clone(), not_before, note: note.to_owned() })
+    }
+
+    /// Makes the effects ready that wait for the case's record to be unlocked.
+    pub fn unlock(&mut self, case: &CaseId, now: Instant) -> &mut Batch {
+        self.add(1, Operation::Unlock { case: case.clone(), now })
+    }
+
     /// Takes an effect out of the outbox for good, with its outcome. A person's discard is a refusal.
     pub fn settle(&mut self, id: &EffectId, outcome: &Outcome, at: Instant) -> &mut Batch {
         let Some(body) = self.encode("a settlement", &Settlement { at, outcome: outcome.clone() }) else {
@@ -177,6 +196,28 @@ impl Batch {
     /// Removes a setting.
     pub fn remove_meta(&mut self, name: &str) -> &mut Batch {
         self.add(1, Operation::PutMeta { name: name.to_owned(), body: None })
+    }
+
+    /// Puts a hint, of any type that is read back as the same; an equal one that waits already is renewed.
+    pub fn put_hint<T: Serialize + ?Sized>(&mut self, connection: &ConnectionId, hint: &T) -> &mut Batch {
+        let Some(body) = self.encode("a hint", hint) else { return self };
+        let text = String::from_utf8(body).expect("JSON is UTF-8");
+        self.add(1, Operation::PutHint { connection: connection.clone(), text })
+    }
+
+    /// Takes a hint away that was followed, unless it was renewed meanwhile.
+    pub fn take_hint(&mut self, connection: &ConnectionId, hint: &WaitingHint) -> &mut Batch {
+        self.add(1, Operation::TakeHint { connection: connection.clone(), hint: hint.clone() })
+    }
+
+    /// Remembers that a message was received.
+    pub fn put_replay(&mut self, connection: &ConnectionId, key: &str, at: Instant) -> &mut Batch {
+        self.add(2, Operation::PutReplay { connection: connection.clone(), key: key.to_owned(), at })
+    }
+
+    /// Forgets a message that is too old to come again.
+    pub fn forget_replay(&mut self, replay: Replay) -> &mut Batch {
+        self.add(2, Operation::ForgetReplay(replay))
     }
 
     /// The batch fails unless the setting has exactly this value; `None` stands for a setting that is not there.

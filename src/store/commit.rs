@@ -9,7 +9,7 @@ use crate::key::{Key, Table, instant_bytes, instant_from};
 use crate::outbox::Delivery;
 use crate::plan::Plan;
 use crate::read::Rows;
-use crate::{Committed, Expectation, Result, Seq, StoreError};
+use crate::{Committed, Expectation, Result, Seq, StoreError, hints, replays};
 
 /// Plans every change of a batch in order.
 pub(crate) fn plan(rows: &Rows, plan: &mut Plan<'_>, operations: Vec<Operation>) -> Result<Committed> {
@@ -60,6 +60,7 @@ fn apply(rows: &Rows, plan: &mut Plan<'_>, operation: Operation, committed: &mut
                 begun: false,
                 superseded: false,
                 not_before,
+                locked: None,
                 parked: None,
                 note: None,
             };
@@ -68,10 +69,10 @@ fn apply(rows: &Rows, plan: &mut Plan<'_>, operation: Operation, committed: &mut
         }
         Operation::ChangeDelivery { id, change } => {
             let before = waiting(plan, &id)?;
-            if before.superseded && matches!(change, Change::Release { .. }) {
+            if before.superseded && matches!(change, Change::Release { .. } | Change::Lock { .. }) {
                 return remove_entry(plan, &id, &before);
             }
-            plan.index_delivery(&id, &before, false)?;
+            remove_indexes(plan, &id, &before)?;
             put_delivery(plan, &id, &changed(before, change))
         }
         Operation::SettleEffect { id, body } => {
@@ -98,6 +99,11 @@ fn apply(rows: &Rows, plan: &mut Plan<'_>, operation: Operation, committed: &mut
                 None => plan.remove(key),
             }
         }
+        Operation::PutHint { connection, text } => hints::put(plan, &connection, &text),
+        Operation::TakeHint { connection, hint } => hints::take(plan, &connection, &hint),
+        Operation::PutReplay { connection, key, at } => replays::put(plan, &connection, &key, at),
+        Operation::ForgetReplay(replay) => replays::forget(plan, &replay),
+        Operation::Unlock { case, now } => unlock(rows, plan, &case, now, committed),
     }
 }
 
@@ -165,22 +171,52 @@ fn waiting(plan: &Plan<'_>, id: &EffectId) -> Result<Delivery> {
 
 pub(crate) fn put_delivery(plan: &mut Plan<'_>, id: &EffectId, delivery: &Delivery) -> Result<()> {
     plan.put_json(&Key::new(Table::Delivery).effect(id), "a delivery", delivery)?;
+    if let Some(case) = &delivery.locked {
+        plan.put_new(locked_key(case, id), &[])?;
+    }
     if delivery.parked.is_none() { plan.index_delivery(id, delivery, true) } else { Ok(()) }
 }
 
 fn remove_entry(plan: &mut Plan<'_>, id: &EffectId, delivery: &Delivery) -> Result<()> {
-    plan.index_delivery(id, delivery, false)?;
+    remove_indexes(plan, id, delivery)?;
     plan.remove(Key::new(Table::Delivery).effect(id))?;
     plan.remove(Key::new(Table::Effect).effect(id))
 }
 
+/// Removes the rows by which a delivery is found: by its time, and by the record that it waits for.
+fn remove_indexes(plan: &mut Plan<'_>, id: &EffectId, delivery: &Delivery) -> Result<()> {
+    if let Some(case) = &delivery.locked {
+        plan.remove_index(locked_key(case, id));
+    }
+    plan.index_delivery(id, delivery, false)
+}
+
+fn locked_key(case: &CaseId, id: &EffectId) -> Key {
+    Key::new(Table::Locked).case(case).effect(id)
+}
+
+/// Makes ready what waits for a case's record.
+fn unlock(rows: &Rows, plan: &mut Plan<'_>, case: &CaseId, now: Instant, committed: &mut Committed) -> Result<()> {
+    for id in rows.locked(case)? {
+        let Some(before) = delivery(plan, &id)?.filter(|delivery| delivery.locked.is_some()) else { continue };
+        remove_indexes(plan, &id, &before)?;
+        put_delivery(plan, &id, &Delivery { not_before: now, locked: None, ..before })?;
+        committed.unlocked.push(id);
+    }
+    Ok(())
+}
+
 fn changed(before: Delivery, change: Change) -> Delivery {
+    let free = Delivery { locked: None, ..before };
     match change {
-        Change::Begin => Delivery { attempts: before.attempts.saturating_add(1), begun: true, ..before },
-        Change::Defer { not_before, note } => Delivery { not_before, note: Some(note), parked: None, ..before },
+        Change::Begin => Delivery { attempts: free.attempts.saturating_add(1), begun: true, ..free },
+        Change::Defer { not_before, note } => Delivery { not_before, note: Some(note), parked: None, ..free },
         Change::Release { not_before, note } => {
-            Delivery { not_before, note: Some(note), parked: None, begun: false, ..before }
+            Delivery { not_before, note: Some(note), parked: None, begun: false, ..free }
         }
-        Change::Park { reason } => Delivery { parked: Some(reason), ..before },
+        Change::Park { reason } => Delivery { parked: Some(reason), ..free },
+        Change::Lock { case, not_before, note } => {
+            Delivery { not_before, note: Some(note), parked: None, begun: false, locked: Some(case), ..free }
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Writes a store as lines of JSON that any version, any engine and a person can read.
 //!
 //! The first line names the format, the last one counts the others and checks them. Indexes are not written: they
-//! follow from the rest.
+//! follow from the rest. Neither are settings whose name begins with [`SECRET`], for an export travels, nor the keys of
+//! messages received: one that comes again after an import costs a read and changes nothing.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use dealclock_model::{Case, CaseId, Effect, EffectId, Entry, Event, Instant};
+use dealclock_model::{Case, CaseId, ConnectionId, Effect, EffectId, Entry, Event, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,6 +17,9 @@ use crate::outbox::Delivery;
 use crate::read::Rows;
 use crate::sled_engine::io_error;
 use crate::{FORMAT, Result, Settlement, StoreError};
+
+/// What the names of settings begin with that no export holds.
+pub const SECRET: &str = "secret/";
 
 /// What an export wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,6 +40,8 @@ pub(crate) enum Line {
     Numbers { next: u64 },
     /// A setting.
     Meta { name: String, value: Value },
+    /// A hint that waits.
+    Hint { connection: ConnectionId, text: String, seq: u64 },
     /// A case.
     Case { id: CaseId, case: Case },
     /// A case's timer.
@@ -59,8 +65,17 @@ pub(crate) fn export(rows: &Rows, to: impl Write) -> Result<Exported> {
     if let Some(next) = rows.json(&Key::new(Table::Sequence))? {
         out.write(rows, &Line::Numbers { next })?;
     }
-    for table in [Table::Meta, Table::Case, Table::Wake, Table::Inbox, Table::Delivery, Table::Settled, Table::Journal]
-    {
+    let tables = [
+        Table::Meta,
+        Table::Hint,
+        Table::Case,
+        Table::Wake,
+        Table::Inbox,
+        Table::Delivery,
+        Table::Settled,
+        Table::Journal,
+    ];
+    for table in tables {
         let all = Key::new(table);
         rows.scan(&all, &all.end(), |key, body| {
             if let Some(line) = line(rows, table, key, body)? {
@@ -76,7 +91,17 @@ pub(crate) fn export(rows: &Rows, to: impl Write) -> Result<Exported> {
 fn line(rows: &Rows, table: Table, key: &[u8], body: &[u8]) -> Result<Option<Line>> {
     let mut parts = KeyReader::new(key);
     let line = match table {
-        Table::Meta => Line::Meta { name: rows.part(parts.text())?, value: rows.decode(body)? },
+        Table::Meta => {
+            let name = rows.part(parts.text())?;
+            if name.starts_with(SECRET) {
+                return Ok(None);
+            }
+            Line::Meta { name, value: rows.decode(body)? }
+        }
+        Table::Hint => {
+            let (connection, hint) = rows.hint(key, body)?;
+            Line::Hint { connection, text: hint.text, seq: hint.seq.0 }
+        }
         Table::Case => {
             let (_, json) = split_persons(body).ok_or_else(|| rows.damaged("a case cannot be read"))?;
             Line::Case { id: rows.part(parts.case())?, case: rows.decode(json)? }
@@ -107,6 +132,9 @@ fn line(rows: &Rows, table: Table, key: &[u8], body: &[u8]) -> Result<Option<Lin
         | Table::Timer
         | Table::Effect
         | Table::Ready
+        | Table::Replay
+        | Table::ReplayAge
+        | Table::Locked
         | Table::Chunk => return Ok(None),
     };
     Ok(Some(line))

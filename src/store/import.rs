@@ -14,7 +14,7 @@ use crate::open::{lock, open_rows};
 use crate::plan::{Numbers, Plan};
 use crate::read::Rows;
 use crate::sled_engine::{io_error, sync_directory};
-use crate::{Batch, FORMAT, Options, Result, Store, StoreError, USUAL_OPERATIONS, commit};
+use crate::{Batch, FORMAT, Options, Result, Store, StoreError, USUAL_OPERATIONS, commit, hints};
 
 /// What an import read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -110,6 +110,9 @@ impl Pending<'_> {
             Line::Store { .. } | Line::Numbers { .. } | Line::End { .. } => {}
             Line::Meta { name, value } => {
                 batch.put_meta(&name, &value);
+            }
+            Line::Hint { connection, text, seq } => {
+                hints::put_at(&mut self.plan, &connection, &text, seq)?;
             }
             Line::Case { id, case } => {
                 batch.put_case(&id, &case);

@@ -36,6 +36,14 @@ pub(crate) enum Table {
     Journal = b'j',
     /// Setting by name.
     Meta = b'm',
+    /// (connection, hint): the place of a hint that waits.
+    Hint = b'h',
+    /// (connection, key of a message): when the message was received.
+    Replay = b'y',
+    /// (received, connection, key of a message): the messages in order of age.
+    ReplayAge = b'a',
+    /// (case id, effect id): effects that wait until the case's record is unlocked.
+    Locked = b'l',
     /// (key of another row, number): the rest of a body that does not fit into one value.
     Chunk = b'k',
 }

@@ -1,7 +1,7 @@
 //! Effects on their way out, and what is remembered of them afterwards.
 
 use dealclock_model::effect::Lane;
-use dealclock_model::{Effect, Instant, Outcome};
+use dealclock_model::{CaseId, Effect, Instant, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// An effect that waits to be delivered, with the state of its delivery.
@@ -17,6 +17,8 @@ pub struct OutboxEntry {
     pub superseded: bool,
     /// Not to be tried before this instant.
     pub not_before: Instant,
+    /// It waits until its record is unlocked, or until `not_before`.
+    pub locked: bool,
     /// Why it is not tried any more until a person says so.
     pub parked: Option<String>,
     /// What the last attempt ran into.
@@ -30,6 +32,8 @@ pub struct OutboxCounts {
     pub waiting: u64,
     /// Begun without a known outcome.
     pub begun: u64,
+    /// Waiting until their record is unlocked.
+    pub locked: u64,
     /// Parked.
     pub parked: u64,
 }
@@ -55,6 +59,9 @@ pub(crate) struct Delivery {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) superseded: bool,
     pub(crate) not_before: Instant,
+    /// The case whose record is locked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) locked: Option<CaseId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parked: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,18 +71,19 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Joins the state with its effect.
     pub(crate) fn entry(self, effect: Effect) -> OutboxEntry {
-        let Delivery { lane: _, seq: _, attempts, begun, superseded, not_before, parked, note } = self;
-        OutboxEntry { effect, attempts, begun, superseded, not_before, parked, note }
+        let Delivery { lane: _, seq: _, attempts, begun, superseded, not_before, locked, parked, note } = self;
+        OutboxEntry { effect, attempts, begun, superseded, not_before, locked: locked.is_some(), parked, note }
     }
 }
 
 impl OutboxCounts {
     /// Counts one more.
     pub(crate) fn count(&mut self, delivery: &Delivery) {
-        let place = match (&delivery.parked, delivery.begun) {
-            (Some(_), _) => &mut self.parked,
-            (None, true) => &mut self.begun,
-            (None, false) => &mut self.waiting,
+        let place = match delivery {
+            Delivery { parked: Some(_), .. } => &mut self.parked,
+            Delivery { begun: true, .. } => &mut self.begun,
+            Delivery { locked: Some(_), .. } => &mut self.locked,
+            Delivery { .. } => &mut self.waiting,
         };
         *place += 1;
     }

@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use dealclock_model::{CaseId, EffectId};
 use serde::de::DeserializeOwned;
 
 use crate::body::{self, Found};
 use crate::engine::Engine;
-use crate::key::Key;
+use crate::key::{Key, KeyReader, Table};
 use crate::plan::Numbers;
 use crate::sled_engine::SledEngine;
 use crate::{Result, StoreError};
@@ -86,6 +87,12 @@ impl Rows {
             Ok(if page.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
         Ok(page)
+    }
+
+    /// The effects that wait until the case's record is unlocked.
+    pub(crate) fn locked(&self, case: &CaseId) -> Result<Vec<EffectId>> {
+        let all = Key::new(Table::Locked).case(case);
+        self.page(&all, &all.end(), usize::MAX, |key, _| self.part(KeyReader::behind(&all, key).effect()).map(Some))
     }
 
     /// A part of a key that must be there.

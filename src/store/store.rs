@@ -224,6 +224,12 @@ impl Store {
         Ok(next.into_iter().next())
     }
 
+    /// The effects of a case that wait until its record is unlocked.
+    pub fn locked(&self, case: &CaseId) -> Result<Vec<OutboxEntry>> {
+        let waiting = self.rows().locked(case)?;
+        waiting.iter().filter_map(|id| self.outbox_get(id).transpose()).collect()
+    }
+
     /// How many effects stand where, by lane.
     pub fn outbox_counts(&self) -> Result<BTreeMap<Lane, OutboxCounts>> {
         let all = Key::new(Table::Delivery);
@@ -276,7 +282,7 @@ impl Store {
         crate::export::export(self.rows(), to)
     }
 
-    fn rows(&self) -> &Rows {
+    pub(crate) fn rows(&self) -> &Rows {
         &self.opened.rows
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use dealclock_store::{Batch, Seq, Store, StoreError};
+use dealclock_store::{Batch, SECRET, Seq, Store, StoreError};
 use tempfile::TempDir;
 
 use crate::samples::*;
@@ -19,6 +19,8 @@ fn full_store() -> (TempDir, Store) {
     batch.put_effect(&effect("1", "4d"), at(6)).settle(&effect("1", "4d").id, &applied("t4"), at(7));
     batch.put_effect(&effect("1", "5d"), at(8)).park_effect(&effect("1", "5d").id, "the rule is gone");
     batch.put_event(&deal("1"), &due_event()).put_meta("cursor/acme", &42);
+    batch.put_hint(&"acme".into(), "deal 1").put_replay(&"acme".into(), "message", at(0));
+    batch.put_effect(&effect("1", "6d"), at(9)).lock_effect(&effect("1", "6d").id, &deal("1"), at(60), "locked");
     store.commit(batch).unwrap();
     (directory, store)
 }
@@ -37,6 +39,15 @@ fn import(lines: &[u8]) -> (TempDir, Result<Store, StoreError>) {
 }
 
 #[test]
+fn no_export_holds_a_secret() {
+    let (_directory, store) = full_store();
+    let mut batch = Batch::new();
+    batch.put_meta(&format!("{SECRET}hooks"), "c0ffee-canary");
+    store.commit(batch).unwrap();
+    assert!(!String::from_utf8(exported(&store)).unwrap().contains("canary"));
+}
+
+#[test]
 fn an_imported_store_is_the_exported_one() {
     let (_first, store) = full_store();
     let (_second, copy) = import(&exported(&store));
@@ -47,6 +58,9 @@ fn an_imported_store_is_the_exported_one() {
     assert_eq!(copy.due(at(60), 9).unwrap(), store.due(at(60), 9).unwrap());
     assert_eq!(copy.outbox(&crm(), at(99), 9).unwrap(), store.outbox(&crm(), at(99), 9).unwrap());
     assert_eq!(copy.outbox_counts().unwrap(), store.outbox_counts().unwrap());
+    assert_eq!(copy.locked(&deal("1")).unwrap(), store.locked(&deal("1")).unwrap());
+    assert_eq!(copy.hints(&"acme".into(), 9).unwrap(), store.hints(&"acme".into(), 9).unwrap());
+    assert_eq!(copy.replays_before(at(1), 9).unwrap(), [], "an export holds no messages received");
     // Nor is anything given out or taken a second time.
     let mut batch = Batch::new();
     batch.put_effect(&effect("1", "4d"), at(0)).put_event(&deal("1"), &due_event());

@@ -4,6 +4,7 @@
 
 mod damage;
 mod exported;
+mod hints;
 mod model;
 mod once;
 mod samples;
