@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("dealclock-connector", &["dealclock-model"]),
     ("dealclock-hubspot", &["dealclock-connector", "dealclock-model"]),
     ("dealclock-plugin", &["dealclock-connector", "dealclock-model"]),
+    ("dealclock-salesforce", &["dealclock-connector", "dealclock-model"]),
     ("dealclock-sandbox", &[]),
     ("dealclock-daemon", &["dealclock-connector", "dealclock-engine", "dealclock-model", "dealclock-store"]),
 ];

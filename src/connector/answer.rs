@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Response};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use dealclock_model::Instant;
 
@@ -27,8 +27,8 @@ pub enum Garbled {
     Shape,
 }
 
-/// Reads the body as JSON.
-pub fn read_json<T: DeserializeOwned>(answer: &Response<Bytes>) -> Result<T, Garbled> {
+/// Reads the body as JSON; what is read may borrow from the body.
+pub fn read_json<'a, T: Deserialize<'a>>(answer: &'a Response<Bytes>) -> Result<T, Garbled> {
     if answer.status().is_redirection() || answer.headers().contains_key(LOCATION) && answer.body().is_empty() {
         return Err(Garbled::Redirect);
     }

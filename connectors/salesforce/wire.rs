@@ -1,0 +1,13 @@
+//! Everything that Salesforce sends, and the only place where it is parsed; every field may be missing.
+
+pub mod describe;
+pub mod failure;
+pub mod org;
+pub mod row;
+pub mod saved;
+
+pub use describe::{Describe, Field};
+pub use failure::{Code, Failure, Failures};
+pub use org::{UserInfo, Version};
+pub use row::{Cell, Page, Row};
+pub use saved::{Body, Composite, Part, Saved};
