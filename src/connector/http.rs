@@ -43,6 +43,14 @@ pub struct ReqwestTransport {
 impl ReqwestTransport {
     /// A client for the hosts of the origin; fails when the system's TLS roots cannot be loaded.
     pub fn new(origin: Origin, bounds: Bounds) -> Result<ReqwestTransport, String> {
+        ReqwestTransport::trusting(&[], origin, bounds)
+    }
+
+    /// A client that trusts further authorities, given as PEM, beside the system's.
+    ///
+    /// They widen whom a host may be vouched for by, never which hosts are called.
+    pub fn trusting(authorities: &[u8], origin: Origin, bounds: Bounds) -> Result<ReqwestTransport, String> {
+        let further = further_authorities(authorities)?;
         let mut builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .redirect(reqwest::redirect::Policy::none())
@@ -54,6 +62,9 @@ impl ReqwestTransport {
         if origin.allows_local() {
             // A proxy has no business between us and a sandbox on this machine.
             builder = builder.no_proxy();
+        }
+        if !further.is_empty() {
+            builder = builder.tls_certs_merge(further);
         }
         let client = builder.build().map_err(|error| format!("failed to set up HTTPS: {}", innermost(&error)))?;
         Ok(ReqwestTransport { client, origin, bounds })
@@ -102,6 +113,15 @@ impl ReqwestTransport {
         *whole.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(whole)
     }
+}
+
+fn further_authorities(pem: &[u8]) -> Result<Vec<reqwest::Certificate>, String> {
+    let read = reqwest::Certificate::from_pem_bundle(pem);
+    let further = read.map_err(|error| format!("the authorities to trust are no PEM: {}", innermost(&error)))?;
+    if further.is_empty() && !pem.is_empty() {
+        return Err("the authorities to trust are no PEM: there is no certificate in it".to_owned());
+    }
+    Ok(further)
 }
 
 /// Only an error before the connection stood proves that nothing left.
@@ -246,5 +266,14 @@ mod tests {
             ReqwestTransport::new(Origin::new(["localhost.localdomain"], false), Bounds::default()).unwrap();
         let error = transport.send(get("https://localhost.localdomain:9/")).await.unwrap_err();
         assert!(matches!(error, TransportError::NotSent { .. }), "{error}");
+    }
+
+    #[test]
+    fn authorities_that_are_no_certificates_are_refused() {
+        for pem in ["certificate", "-----BEGIN CERTIFICATE-----\nQQ"] {
+            let error =
+                ReqwestTransport::trusting(pem.as_bytes(), Origin::new(["crm.example"], false), Bounds::default());
+            assert!(error.is_err_and(|error| error.contains("no PEM")), "{pem}");
+        }
     }
 }

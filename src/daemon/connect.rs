@@ -57,7 +57,9 @@ pub fn open(
     environment: &Environment,
     clock: &Arc<dyn Clock>,
 ) -> Result<Opened, ConnectError> {
-    let transport = ReqwestTransport::new(origin(connection, kit.kind(&connection.kind)?), Bounds::default());
+    let origin = origin(connection, kit.kind(&connection.kind)?);
+    let authorities = authorities(connection).map_err(|reason| refused(connection, reason))?;
+    let transport = ReqwestTransport::trusting(&authorities, origin, Bounds::default());
     let transport = transport.map_err(|reason| refused(connection, reason))?;
     open_over(Arc::new(transport), connection, kit, environment, clock)
 }
@@ -200,6 +202,12 @@ impl Opening<'_> {
         let login = login.map_err(|reason| refused(self.connection, reason))?;
         Ok(TokenSource::new(login, origin(self.connection, self.kind), vault))
     }
+}
+
+/// The authorities that a connection trusts beside the system's, as PEM.
+fn authorities(connection: &Connection) -> Result<Vec<u8>, String> {
+    let Some(file) = &connection.ca_file else { return Ok(Vec::new()) };
+    std::fs::read(file).map_err(|error| format!("`ca_file` {} cannot be read: {}", file.display(), error.kind()))
 }
 
 /// The hosts that a connection may call.

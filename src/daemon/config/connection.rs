@@ -32,6 +32,8 @@ pub struct Connection {
     pub env: BTreeMap<String, Secret>,
     /// An address that stands in for the CRM's own.
     pub base_url: Option<String>,
+    /// Authorities to trust beside the system's, as PEM.
+    pub ca_file: Option<PathBuf>,
     /// Whether plain HTTP and addresses of this machine or network are allowed.
     pub allow_local: bool,
     /// How often changes are read.
@@ -157,6 +159,7 @@ impl Building<'_> {
             webhook_secret,
             command,
             env,
+            ca_file: keys.ca_file.as_deref().map(|file| self.path(&at("ca_file"), file)),
             base_url: keys.base_url,
             allow_local: keys.allow_local,
             poll: poll?,

@@ -115,6 +115,7 @@ pub(super) struct Connection {
     #[serde(default)]
     pub(super) env: BTreeMap<String, Reference>,
     pub(super) base_url: Option<String>,
+    pub(super) ca_file: Option<String>,
     pub(super) zone: Option<String>,
     pub(super) quiet_hours: Option<String>,
     pub(super) fallback: Option<String>,

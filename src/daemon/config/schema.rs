@@ -71,6 +71,7 @@ static CONNECTION: &[Key] = &[
     key("command", Kind::List(Form::Plain)),
     key("env", Kind::Named(Naming::Variable, &Kind::Secret)),
     text("base_url", Form::Url),
+    text("ca_file", Form::Path),
     text("zone", Form::Zone),
     text("quiet_hours", Form::DailyRange),
     text("fallback", Form::Plain),
