@@ -33,6 +33,8 @@ fn asked(needs: &[Need], make: Option<&str>) -> wire::Needs {
         options: need.options.clone(),
         long_text: need.long_text,
         unique: need.unique,
+        read_only_for_reps: need.read_only_for_reps,
+        requires: need.requires.clone(),
     };
     wire::Needs { needs: needs.iter().map(need).collect(), make: make.map(str::to_owned) }
 }

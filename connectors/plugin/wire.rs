@@ -639,6 +639,10 @@ pub struct Need {
     pub long_text: bool,
     /// Whether the CRM must refuse a second record with the same value.
     pub unique: bool,
+    /// Whether only Dealclock writes it.
+    pub read_only_for_reps: bool,
+    /// The checkbox without which this one must not be ticked.
+    pub requires: Option<String>,
 }
 
 /// What would be made.
