@@ -7,6 +7,7 @@ use bytes::Bytes;
 use chrono::Duration;
 use dealclock_model::Instant;
 use oauth2::basic::BasicTokenType;
+use oauth2::url::form_urlencoded;
 use oauth2::{ExtraTokenFields, HttpRequest, HttpResponse, StandardTokenResponse, TokenResponse};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ impl fmt::Debug for Extra {
     }
 }
 
+/// The fields of a form that hold secrets.
+const SECRET_FIELDS: [&str; 6] = ["client_secret", "refresh_token", "code", "code_verifier", "assertion", "token"];
+
 /// Sends one request; whatever is not a good answer comes back as what it means.
 pub(super) async fn send(
     transport: &dyn Transport,
@@ -41,9 +45,16 @@ pub(super) async fn send(
     request: HttpRequest,
     now: Instant,
 ) -> Result<HttpResponse, Trouble> {
+    let shown = secrets(request.body());
     let answer = transport.send(request.map(Bytes::from)).await;
     let answer = answer.map_err(|error| counterpart.unanswered(&error))?;
-    Ok(counterpart.judge(answer, now)?.map(Vec::from))
+    Ok(counterpart.judge(answer, &shown, now)?.map(Vec::from))
+}
+
+/// What of a form must not come back in a message, should the answer repeat it.
+fn secrets(form: &[u8]) -> Vec<String> {
+    let fields = form_urlencoded::parse(form).filter(|(field, _)| SECRET_FIELDS.contains(&field.as_ref()));
+    fields.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty()).collect()
 }
 
 /// What is kept of an answer.

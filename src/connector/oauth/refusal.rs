@@ -83,8 +83,13 @@ const ADVICE: [Advice; 7] = [
 ];
 
 impl Counterpart<'_> {
-    /// Passes a good answer on; says what any other means.
-    pub(super) fn judge(&self, answer: Response<Bytes>, now: Instant) -> Result<Response<Bytes>, Trouble> {
+    /// Passes a good answer on; says what any other means, without the secrets that were sent.
+    pub(super) fn judge(
+        &self,
+        answer: Response<Bytes>,
+        secrets: &[String],
+        now: Instant,
+    ) -> Result<Response<Bytes>, Trouble> {
         let read = read_json::<Value>(&answer);
         match answer.status() {
             status if status.is_success() => match read {
@@ -96,7 +101,7 @@ impl Counterpart<'_> {
             status if status.is_redirection() => Err(self.wrong_host("a redirect")),
             status => {
                 let said = read.as_ref().map(Said::read).unwrap_or_default();
-                Err(self.refusal(status, said, retry_after(answer.headers(), now, LONGEST_WAIT)))
+                Err(self.refusal(status, &said, secrets, retry_after(answer.headers(), now, LONGEST_WAIT)))
             }
         }
     }
@@ -109,8 +114,9 @@ impl Counterpart<'_> {
         }
     }
 
-    fn refusal(&self, status: StatusCode, said: Said<'_>, until: Option<Instant>) -> Trouble {
-        let what = self.says(&said.shown(status));
+    fn refusal(&self, status: StatusCode, said: &Said<'_>, secrets: &[String], until: Option<Instant>) -> Trouble {
+        let shown = secrets.iter().fold(said.shown(status), |shown, secret| shown.replace(secret, "<secret>"));
+        let what = self.says(&redact(&shown));
         if status == StatusCode::TOO_MANY_REQUESTS || said.is_one_of(&LIMITS) {
             return Trouble::Throttled { until, message: what };
         }
@@ -122,7 +128,7 @@ impl Counterpart<'_> {
         }
         if said.is_one_of(&PERMANENT) || said.is_one_of(self.dialect.permanent) {
             let ended = self.by_person && said.is_one_of(&["invalid_grant"]);
-            return Trouble::Refused { ended, message: format!("{what}; {}", self.way_out(&said)) };
+            return Trouble::Refused { ended, message: format!("{what}; {}", self.way_out(said)) };
         }
         if said.error.is_empty() && matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
             return self.wrong_host(status.as_str());
@@ -179,9 +185,9 @@ impl<'a> Said<'a> {
         let word = if self.error.is_empty() { self.status } else { self.error };
         match (word, self.description) {
             ("", "") => format!("status {}", status.as_u16()),
-            ("", description) => redact(description),
-            (word, "") => redact(word),
-            (word, description) => redact(&format!("{word}: {description}")),
+            ("", description) => description.to_owned(),
+            (word, "") => word.to_owned(),
+            (word, description) => format!("{word}: {description}"),
         }
     }
 }

@@ -118,13 +118,15 @@ impl TokenSource {
     pub async fn revoke(&self) -> Result<Revoked> {
         let mut flight = self.0.flight.lock().await;
         let _alone = self.0.in_vault(|vault| vault.lock()).await?;
-        let revoked = match self.0.in_vault(|vault| vault.load()).await? {
-            None => Revoked::Nothing,
-            Some(tokens) => match self.0.login.revoke(&tokens).await {
+        let revoked = match self.0.in_vault(|vault| vault.load()).await {
+            Ok(None) => Revoked::Nothing,
+            Ok(Some(tokens)) => match self.0.login.revoke(&tokens).await {
                 Ok(true) => Revoked::AtCrm,
                 Ok(false) => Revoked::NoWay,
                 Err(trouble) => Revoked::Failed(trouble.to_string()),
             },
+            // What cannot be read can still be forgotten.
+            Err(error) => Revoked::Failed(error.message),
         };
         self.0.in_vault(|vault| vault.clear()).await?;
         *flight = Flight { generation: flight.generation, ..Flight::default() };
@@ -210,7 +212,7 @@ impl Source {
         if matches!(want, Want::OtherThan(_)) && !flight.pace.may_renew(now) {
             return Err(Error::unauthorized(self.refused_again()));
         }
-        let _alone = self.in_vault(|vault| vault.lock()).await?;
+        let _alone = if self.is_by_person() { Some(self.in_vault(|vault| vault.lock()).await?) } else { None };
         if let Some(tokens) = self.look(flight, now).await? {
             return Ok(tokens);
         }
