@@ -71,6 +71,7 @@ pub fn spec(connection: &Connection, connector: Arc<dyn Connector>) -> Connectio
         poll: span(connection.poll),
         reconcile: span(connection.reconcile),
         refresh: span(connection.refresh),
+        feed: connection.feed,
         assemble: Box::new(move |account, discovery| assemble(&configured, account, discovery)),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::Duration;
-use dealclock_connector::{Account, Connector, Discovery, Error, ErrorKind};
+use dealclock_connector::{Account, Connector, Discovery, Error, ErrorKind, Feed};
 use dealclock_model::{ConnectionId, Instant, People, RecordId};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ pub struct ConnectionSpec {
     pub reconcile: Duration,
     /// Time between two readings of people, stages and fields.
     pub refresh: Duration,
+    /// Whether the CRM's own log of changes is read, where it keeps one.
+    pub feed: bool,
     /// Makes the people directory.
     pub assemble: Assemble,
 }
@@ -38,10 +40,22 @@ pub struct Connection {
 /// What a connection remembers while it runs; all of it can be lost without harm.
 #[derive(Default)]
 pub struct State {
-    /// The next poll; at once when unset.
-    pub next_poll: Option<Instant>,
-    /// The next check of the account; at once when unset.
-    pub next_check: Option<Instant>,
+    /// When the last poll ended.
+    pub last_poll: Option<Instant>,
+    /// When the account was last checked.
+    pub last_check: Option<Instant>,
+    /// People changed since then, as the CRM says.
+    pub people_changed: bool,
+    /// When the end of the CRM's log of changes was last read.
+    pub last_feed: Option<Instant>,
+    /// When hints were last followed by a call.
+    pub last_look: Option<Instant>,
+    /// Hints are followed one by one, since one of them cannot be.
+    pub one_by_one: bool,
+    /// When the day's calls were last written.
+    pub calls_kept: Option<Instant>,
+    /// What came by webhook.
+    pub hooks: HookCounts,
     /// The account, while a check that succeeded waits for the discovery that belongs to it.
     pub checked: Option<Account>,
     /// The moment up to which the connection's data is complete.
@@ -62,6 +76,21 @@ impl State {
         let trouble = self.troubles.get(work)?;
         (trouble.at <= now && trouble.retry_at > now).then_some(trouble.retry_at)
     }
+}
+
+/// Requests that came by webhook since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookCounts {
+    /// Taken in.
+    pub received: u64,
+    /// Received before, and answered again.
+    pub replayed: u64,
+    /// Not genuine, too old, or not readable.
+    pub refused: u64,
+    /// Messages about other accounts.
+    pub foreign: u64,
+    /// When one was last taken in.
+    pub last: Option<Instant>,
 }
 
 /// A loop's present trouble.
@@ -112,6 +141,27 @@ impl Connection {
     /// Its name.
     pub fn id(&self) -> &ConnectionId {
         &self.spec.id
+    }
+
+    /// The CRM's log of changes, where it keeps one and it is to be read.
+    pub fn feed(&self) -> Option<&dyn Feed> {
+        self.spec.connector.feed().filter(|_| self.spec.feed)
+    }
+
+    /// A time between two calls, stretched as the day's budget goes.
+    pub fn paced(&self, interval: Duration, now: Instant) -> Duration {
+        self.spec.connector.quota().map_or(interval, |quota| quota.pace(interval, now))
+    }
+
+    /// When the next poll is due; a poll that lies ahead ended before the machine's clock stepped back.
+    pub fn next_poll(&self, now: Instant) -> Option<Instant> {
+        let last = self.state().last_poll.filter(|last| *last <= now)?;
+        Some(last + self.paced(self.spec.poll, now))
+    }
+
+    /// How many hints are followed at once.
+    pub fn hints_at_once(&self) -> usize {
+        if self.state().one_by_one { 1 } else { self.spec.connector.descriptor().fetch_batch.clamp(1, 80) }
     }
 
     /// The people directory, once known.

@@ -12,6 +12,7 @@ use dealclock_model::{CaseId, Effect, Event, Instant, RecordRef};
 use dealclock_store::{Batch, OutboxEntry, StoreError};
 
 use super::connection::retry_at;
+use super::gate::{Gate, live};
 use super::ingest::IngestError;
 use super::signals::LoopId;
 use super::{Connection, Runtime, RuntimeError, Step, names};
@@ -19,6 +20,9 @@ use super::{Connection, Runtime, RuntimeError, Step, names};
 const WORK: &str = "deliver";
 /// How long a write with an unknown outcome rests before it is looked up: a CRM may still be working on it.
 const SETTLING: Duration = Duration::seconds(30);
+
+/// How long a write to a locked record waits when nobody says that the record was unlocked.
+const LOCKED: Duration = Duration::hours(1);
 
 /// The trouble of the mail lane, which belongs to no connection.
 #[derive(Default)]
@@ -30,13 +34,10 @@ type Answered = ((Effect, u32), Answer);
 
 impl Runtime {
     pub(super) async fn deliver_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
-        let now = self.clock.now();
-        if !self.is_live(connection)? {
-            return Ok(Step::Rest(None));
-        }
-        if let Some(until) = connection.waits(WORK, now) {
-            return Ok(Step::Rest(Some(until)));
-        }
+        let now = match self.gate(connection, WORK, live)? {
+            Gate::Continue(now) => now,
+            Gate::Break(rest) => return Ok(rest),
+        };
         let lane = Lane::Crm(connection.id().clone());
         let limit = connection.spec.connector.descriptor().apply_batch.clamp(1, 100);
         let ready = self.store.outbox(&lane, now, limit)?;
@@ -187,6 +188,9 @@ impl Runtime {
                     Verdict::LookUp(error) => {
                         batch.defer_effect(&effect.id, now + SETTLING, &error.message);
                     }
+                    Verdict::Locked(error) => {
+                        batch.lock_effect(&effect.id, &effect.case, now + LOCKED, &error.message);
+                    }
                     Verdict::Later(error) => {
                         batch.release_effect(&effect.id, retry_at(error, *attempts, now), &error.message);
                         failed += 1;
@@ -266,7 +270,7 @@ impl Runtime {
             Verdict::LookUp(error) => {
                 batch.defer_effect(&effect.id, now + SETTLING, &error.message);
             }
-            Verdict::Later(error) => {
+            Verdict::Locked(error) | Verdict::Later(error) => {
                 let mut lane = self.mail_lane.lock_mut();
                 let failures = lane.map_or(0, |(failures, _)| failures) + 1;
                 let until = retry_at(error, failures, now);
@@ -287,6 +291,7 @@ impl Runtime {
 enum Verdict<'a> {
     Settled(Outcome),
     LookUp(&'a Error),
+    Locked(&'a Error),
     Later(&'a Error),
 }
 
@@ -296,11 +301,11 @@ fn verdict(answer: &Answer) -> Verdict<'_> {
         Err(error) => match error.kind {
             ErrorKind::Rejected => Verdict::Settled(Outcome::Refused { reason: error.message.clone() }),
             ErrorKind::Unknown => Verdict::LookUp(error),
+            ErrorKind::Locked => Verdict::Locked(error),
             ErrorKind::Transient { .. }
             | ErrorKind::Throttled { .. }
             | ErrorKind::Unauthorized
-            | ErrorKind::Conflict
-            | ErrorKind::Locked => Verdict::Later(error),
+            | ErrorKind::Conflict => Verdict::Later(error),
         },
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use dealclock_connector::{Cursor, Error, ErrorKind};
+use dealclock_connector::{Error, ErrorKind};
 use dealclock_engine::Ruleset;
 use dealclock_engine::rules::Backlog;
 use dealclock_model::case::RecordCase;
+use dealclock_model::effect::Lane;
 use dealclock_model::event::Origin;
 use dealclock_model::record::{FieldHistory, field};
 use dealclock_model::{Case, CaseId, Change, ChangeState, Event, FieldName, Instant, Record, RecordRef};
@@ -32,8 +33,8 @@ pub(super) struct Page {
     pub(super) changes: Vec<Change>,
     pub(super) origin: Origin,
     pub(super) as_of: Instant,
-    /// The cursor to move once everything of the page is in, under its name.
-    pub(super) cursor: Option<(String, Cursor)>,
+    /// What is written once everything of the page is in, such as the cursor.
+    pub(super) last: Batch,
 }
 
 /// What became of a page.
@@ -74,35 +75,46 @@ impl Runtime {
             let event = Event::Changed { change: Box::new(change), history, origin: page.origin, as_of: page.as_of };
             events.push((case, event));
         }
-        let mut last = Batch::new();
-        if let Some((name, cursor)) = &page.cursor {
-            last.put_meta(name, cursor);
-        }
         if page.origin == Origin::FirstRead {
             let work = events.into_iter().map(|(case, event)| Work { seq: None, case, event }).collect();
-            self.decide_at_once(work, last).map_err(unwrap_store)?;
+            self.decide_at_once(work, page.last).map_err(unwrap_store)?;
         } else {
-            self.enqueue(events, last)?;
+            self.enqueue(connection, events, page.last)?;
         }
         Ok(taken)
     }
 
     /// Puts events into the inbox in small batches; `last` goes with the last of them.
-    pub(super) fn enqueue(&self, events: Vec<(CaseId, Event)>, last: Batch) -> Result<(), StoreError> {
+    ///
+    /// Writes that wait for a locked record may go once anything of the record changed.
+    pub(super) fn enqueue(
+        &self,
+        connection: &Connection,
+        events: Vec<(CaseId, Event)>,
+        last: Batch,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
         let any = !events.is_empty();
         let mut batch = Batch::new();
+        let mut unlocked = false;
         for (case, event) in events {
             batch.put_event(&case, &event);
+            if matches!(event, Event::Changed { .. }) {
+                batch.unlock(&case, now);
+            }
             if batch.len() >= BATCH_OPERATIONS {
-                self.store.commit(std::mem::take(&mut batch))?;
+                unlocked |= !self.store.commit(std::mem::take(&mut batch))?.unlocked.is_empty();
             }
         }
         batch.append(last);
         if !batch.is_empty() {
-            self.store.commit(batch)?;
+            unlocked |= !self.store.commit(batch)?.unlocked.is_empty();
         }
         if any {
             self.signals.raise(&LoopId::Decide);
+        }
+        if unlocked {
+            self.signals.raise(&LoopId::Deliver(Lane::Crm(connection.id().clone())));
         }
         Ok(())
     }

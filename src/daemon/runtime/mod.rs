@@ -3,9 +3,13 @@
 //! The binary drives every loop as a task of its own, so that a connection that fails holds up no other; a simulation
 //! takes the same steps by hand, in a fixed order, with [`Runtime::settle`].
 
+mod calls;
 pub mod connection;
 mod decider;
 mod deliver;
+mod feed;
+mod gate;
+mod hints;
 mod ingest;
 pub mod mail;
 mod poll;
@@ -82,13 +86,18 @@ impl Runtime {
             if let Some(people) = recall_people(&store, connection.id())? {
                 connection.set_people(Arc::new(people));
             }
+            calls::recall_calls(&store, connection)?;
         }
         let mut loops = vec![LoopId::Decide, LoopId::Deliver(Lane::Mail)];
-        for id in connections.keys() {
+        for (id, connection) in &connections {
+            if connection.feed().is_some() {
+                loops.push(LoopId::Feed(id.clone()));
+            }
             loops.extend([
                 LoopId::Steward(id.clone()),
                 LoopId::Rollout(id.clone()),
                 LoopId::Poll(id.clone()),
+                LoopId::Hints(id.clone()),
                 LoopId::Recover(id.clone()),
                 LoopId::Timers(id.clone()),
                 LoopId::Deliver(Lane::Crm(id.clone())),
@@ -171,11 +180,21 @@ impl Runtime {
 
     /// Takes one step of one loop.
     pub async fn step(&self, id: &LoopId) -> Result<Step, RuntimeError> {
+        let step = self.take_step(id).await?;
+        if let Some(connection) = id.connection() {
+            self.keep_calls_now_and_then(self.connection(connection))?;
+        }
+        Ok(step)
+    }
+
+    async fn take_step(&self, id: &LoopId) -> Result<Step, RuntimeError> {
         match id {
             LoopId::Decide => self.decide_step(),
             LoopId::Steward(connection) => self.steward_step(self.connection(connection)).await,
             LoopId::Rollout(connection) => self.rollout_step(self.connection(connection)),
             LoopId::Poll(connection) => self.poll_step(self.connection(connection)).await,
+            LoopId::Feed(connection) => self.feed_step(self.connection(connection)).await,
+            LoopId::Hints(connection) => self.hints_step(self.connection(connection)).await,
             LoopId::Recover(connection) => self.recover_step(self.connection(connection)).await,
             LoopId::Timers(connection) => self.timers_step(self.connection(connection)).await,
             LoopId::Deliver(Lane::Crm(connection)) => self.deliver_step(self.connection(connection)).await,
@@ -230,6 +249,9 @@ impl Runtime {
             }
         }
         outcome?;
+        for connection in self.connections.values() {
+            self.keep_calls(connection)?;
+        }
         self.store.durable().await?;
         Ok(())
     }
@@ -258,10 +280,6 @@ impl Runtime {
     fn is_crowded(&self) -> Result<bool, StoreError> {
         Ok(self.store.inbox_head(CROWD)?.len() == CROWD)
     }
-
-    fn is_live(&self, connection: &Connection) -> Result<bool, StoreError> {
-        Ok(connection.state().verified && self.phase(connection)? == Phase::Live)
-    }
 }
 
 /// Events that may wait before a rollout or a reconcile holds back.
@@ -281,6 +299,21 @@ pub mod names {
     /// The cursor of the changes of one kind of record.
     pub fn cursor(connection: &ConnectionId, object: Object) -> String {
         format!("cursor/{connection}/{object}")
+    }
+
+    /// Where reading of the CRM's own log of changes goes on.
+    pub fn feed(connection: &ConnectionId) -> String {
+        format!("feed/{connection}")
+    }
+
+    /// When it turned out that everything must be compared; not there once it was.
+    pub fn reconcile_due(connection: &ConnectionId) -> String {
+        format!("reconcile due/{connection}")
+    }
+
+    /// The calls of the last day, as a [`dealclock_connector::Spent`].
+    pub fn calls(connection: &ConnectionId) -> String {
+        format!("calls/{connection}")
     }
 
     /// [`super::steward::KnownAccount`].

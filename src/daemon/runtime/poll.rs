@@ -3,7 +3,10 @@
 use dealclock_connector::{Cursor, Next};
 use dealclock_model::Object;
 use dealclock_model::event::Origin;
+use dealclock_store::Batch;
 
+use super::gate::{Gate, live};
+use super::hints::put_hints;
 use super::ingest::{IngestError, Page};
 use super::signals::LoopId;
 use super::{Connection, Phase, Runtime, RuntimeError, Step, names};
@@ -12,30 +15,23 @@ const WORK: &str = "poll";
 
 impl Runtime {
     pub(super) async fn poll_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
-        let now = self.clock.now();
-        if !connection.state().verified {
-            return Ok(Step::Rest(None));
-        }
-        if let Some(until) = connection.waits(WORK, now) {
-            return Ok(Step::Rest(Some(until)));
-        }
-        let phase = self.phase(connection)?;
-        let origin = match phase {
-            Phase::FirstRead => Origin::FirstRead,
-            Phase::ReadBack { .. } => return Ok(Step::Rest(None)),
-            Phase::Live => Origin::Poll,
+        let reads = |phase: &Phase| match phase {
+            Phase::FirstRead | Phase::Live => true,
+            Phase::ReadBack { .. } => false,
         };
-        let next_poll = connection.state().next_poll;
-        // A time further ahead than the interval was set before the machine's clock stepped back.
-        if let Some(at) = next_poll.filter(|at| *at > now && *at - now <= connection.spec.poll) {
+        let now = match self.gate(connection, WORK, reads)? {
+            Gate::Continue(now) => now,
+            Gate::Break(rest) => return Ok(rest),
+        };
+        let origin = if live(&self.phase(connection)?) { Origin::Poll } else { Origin::FirstRead };
+        if let Some(at) = connection.next_poll(now).filter(|at| *at > now) {
             return Ok(Step::Rest(Some(at)));
         }
         match self.read_page(connection, origin).await {
             Ok(true) => Ok(Step::Again),
             Ok(false) => {
                 connection.recovered(WORK);
-                let at = self.clock.now() + connection.spec.poll;
-                connection.state().next_poll = Some(at);
+                connection.state().last_poll = Some(self.clock.now());
                 if origin == Origin::FirstRead {
                     self.end_first_read(connection)?;
                 }
@@ -53,8 +49,13 @@ impl Runtime {
         let since: Option<Cursor> = self.store.meta(&name)?;
         let page = connection.spec.connector.changes(object, since.as_ref()).await?;
         let more = matches!(page.next, Next::More(_));
-        let cursor = Some((name, page.next.cursor().clone()));
-        let taken = self.take_in(connection, Page { changes: page.changes, origin, as_of: page.as_of, cursor }).await?;
+        let mut last = Batch::new();
+        last.put_meta(&name, page.next.cursor());
+        put_hints(&mut last, connection, &page.hints);
+        let taken = self.take_in(connection, Page { changes: page.changes, origin, as_of: page.as_of, last }).await?;
+        if !page.hints.is_empty() {
+            self.signals.raise(&LoopId::Hints(connection.id().clone()));
+        }
         tracing::debug!(connection = %connection.id(), changed = taken.changed, more, "read a page");
         if !more {
             connection.state().as_of = Some(page.as_of);
@@ -63,7 +64,7 @@ impl Runtime {
     }
 
     fn end_first_read(&self, connection: &Connection) -> Result<(), RuntimeError> {
-        let mut batch = dealclock_store::Batch::new();
+        let mut batch = Batch::new();
         batch.put_meta(&names::phase(connection.id()), &Phase::ReadBack { after: None });
         self.store.commit(batch)?;
         tracing::info!(connection = %connection.id(), "first read is complete");

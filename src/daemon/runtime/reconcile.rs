@@ -9,6 +9,7 @@ use dealclock_model::{Case, CaseId, Instant, Object, RecordId, RecordRef};
 use dealclock_store::{Batch, StoreError};
 use serde::{Deserialize, Serialize};
 
+use super::gate::{Gate, live};
 use super::ingest::{IngestError, Page};
 use super::{CROWDED, Connection, Runtime, RuntimeError, Step, names};
 
@@ -17,6 +18,7 @@ const WORK: &str = "reconcile";
 /// A reconcile that is under way. A restart begins it anew.
 #[derive(Debug, Default)]
 pub struct Progress {
+    begun: Option<Instant>,
     cursor: Option<Cursor>,
     seen: BTreeSet<RecordId>,
     drift: Drift,
@@ -46,13 +48,10 @@ pub struct Reconciled {
 
 impl Runtime {
     pub(super) async fn reconcile_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
-        let now = self.clock.now();
-        if !self.is_live(connection)? {
-            return Ok(Step::Rest(None));
-        }
-        if let Some(until) = connection.waits(WORK, now) {
-            return Ok(Step::Rest(Some(until)));
-        }
+        let now = match self.gate(connection, WORK, live)? {
+            Gate::Continue(now) => now,
+            Gate::Break(rest) => return Ok(rest),
+        };
         if self.is_crowded()? {
             return Ok(Step::Rest(Some(now + CROWDED)));
         }
@@ -61,7 +60,7 @@ impl Runtime {
             Some(progress) => progress,
             None => match self.next_reconcile(connection, now)? {
                 at if at > now => return Ok(Step::Rest(Some(at))),
-                _ => Progress::default(),
+                _ => Progress { begun: Some(now), ..Progress::default() },
             },
         };
         let result = match progress.unseen_after.clone() {
@@ -76,7 +75,7 @@ impl Runtime {
             }
             Ok(true) => {
                 connection.recovered(WORK);
-                self.end_reconcile(connection, progress.drift)?;
+                self.end_reconcile(connection, &progress)?;
                 Ok(Step::Again)
             }
             Err(IngestError::Crm(error)) => {
@@ -92,7 +91,8 @@ impl Runtime {
         let name = names::reconciled(connection.id());
         let last: Option<Reconciled> = self.store.meta(&name)?;
         if let Some(last) = last {
-            return Ok(last.at + connection.spec.reconcile);
+            let asked_for: Option<Instant> = self.store.meta(&names::reconcile_due(connection.id()))?;
+            return Ok(asked_for.into_iter().chain([last.at + connection.spec.reconcile]).min().unwrap_or(now));
         }
         let mut batch = Batch::new();
         batch.put_meta(&name, &Reconciled { at: now, drift: Drift::default() });
@@ -104,7 +104,7 @@ impl Runtime {
         let page = connection.spec.connector.changes(Object::Opportunity, progress.cursor.as_ref()).await?;
         progress.drift.records += page.changes.len();
         progress.seen.extend(page.changes.iter().map(|change| change.record.id.clone()));
-        let taken = Page { changes: page.changes, origin: Origin::Reconcile, as_of: page.as_of, cursor: None };
+        let taken = Page { changes: page.changes, origin: Origin::Reconcile, as_of: page.as_of, last: Batch::new() };
         progress.drift.changed += self.take_in(connection, taken).await?.changed;
         match page.next {
             Next::More(cursor) => progress.cursor = Some(cursor),
@@ -143,7 +143,7 @@ impl Runtime {
         if !unseen.is_empty() {
             let as_of = self.clock.now();
             let changes = connection.spec.connector.fetch(&unseen).await?;
-            let page = Page { changes, origin: Origin::Reconcile, as_of, cursor: None };
+            let page = Page { changes, origin: Origin::Reconcile, as_of, last: Batch::new() };
             progress.drift.gone += self.take_in(connection, page).await?.changed;
         }
         progress.unseen_after = Some(last);
@@ -157,11 +157,17 @@ impl Runtime {
         Ok(there.then_some(record))
     }
 
-    fn end_reconcile(&self, connection: &Connection, drift: Drift) -> Result<(), StoreError> {
-        let at = self.clock.now();
+    fn end_reconcile(&self, connection: &Connection, progress: &Progress) -> Result<(), StoreError> {
+        let (at, drift) = (self.clock.now(), progress.drift);
         tracing::info!(connection = %connection.id(), ?drift, "reconciled");
         let mut batch = Batch::new();
         batch.put_meta(&names::reconciled(connection.id()), &Reconciled { at, drift });
+        let due = names::reconcile_due(connection.id());
+        let asked_for: Option<Instant> = self.store.meta(&due)?;
+        // What was asked for after this one began was not met by it.
+        if asked_for.is_some_and(|asked_for| progress.begun.is_some_and(|begun| asked_for <= begun)) {
+            batch.remove_meta(&due);
+        }
         self.store.commit(batch)?;
         Ok(())
     }

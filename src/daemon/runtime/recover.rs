@@ -6,6 +6,7 @@ use dealclock_model::effect::Lane;
 use dealclock_model::{CaseId, Event, Object, RecordId, RecordRef};
 use dealclock_store::Batch;
 
+use super::gate::Gate;
 use super::signals::LoopId;
 use super::{Connection, Phase, Runtime, RuntimeError, Step, names};
 
@@ -16,12 +17,8 @@ const RECORDS: usize = 1000;
 impl Runtime {
     pub(super) async fn recover_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
         let Phase::ReadBack { after } = self.phase(connection)? else { return Ok(Step::Rest(None)) };
-        if !connection.state().verified {
-            return Ok(Step::Rest(None));
-        }
-        let now = self.clock.now();
-        if let Some(until) = connection.waits(WORK, now) {
-            return Ok(Step::Rest(Some(until)));
+        if let Gate::Break(rest) = self.gate(connection, WORK, |_| true)? {
+            return Ok(rest);
         }
         let (records, last) = self.next_records(connection, after.as_ref())?;
         let written =
@@ -45,11 +42,12 @@ impl Runtime {
         if any {
             batch.put_meta(&names::earlier_store(connection.id()), &true);
         }
-        self.enqueue(events, batch)?;
+        self.enqueue(connection, events, batch)?;
         if ended {
             let id = connection.id().clone();
             let deliver = LoopId::Deliver(Lane::Crm(id.clone()));
-            for next in [LoopId::Poll(id.clone()), LoopId::Timers(id.clone()), deliver, LoopId::Reconcile(id)] {
+            let hints = LoopId::Hints(id.clone());
+            for next in [LoopId::Poll(id.clone()), hints, LoopId::Timers(id.clone()), deliver, LoopId::Reconcile(id)] {
                 self.signals.raise(&next);
             }
         }

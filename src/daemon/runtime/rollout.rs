@@ -65,7 +65,7 @@ impl Runtime {
         }
         let mut batch = Batch::new();
         batch.put_meta(&name, &rollout);
-        self.enqueue(events, batch)?;
+        self.enqueue(connection, events, batch)?;
         Ok(Step::Again)
     }
 }

@@ -20,6 +20,10 @@ pub enum LoopId {
     Rollout(ConnectionId),
     /// Reads changes.
     Poll(ConnectionId),
+    /// Reads the log of changes that the CRM keeps.
+    Feed(ConnectionId),
+    /// Looks where the CRM said that something changed.
+    Hints(ConnectionId),
     /// Reads back, once, what an earlier store had written.
     Recover(ConnectionId),
     /// Turns due timers into events.
@@ -30,6 +34,24 @@ pub enum LoopId {
     Reconcile(ConnectionId),
 }
 
+impl LoopId {
+    /// The connection that the loop works for.
+    pub fn connection(&self) -> Option<&ConnectionId> {
+        match self {
+            LoopId::Decide | LoopId::Deliver(Lane::Mail) => None,
+            LoopId::Steward(connection)
+            | LoopId::Rollout(connection)
+            | LoopId::Poll(connection)
+            | LoopId::Feed(connection)
+            | LoopId::Hints(connection)
+            | LoopId::Recover(connection)
+            | LoopId::Timers(connection)
+            | LoopId::Deliver(Lane::Crm(connection))
+            | LoopId::Reconcile(connection) => Some(connection),
+        }
+    }
+}
+
 impl fmt::Display for LoopId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,6 +59,8 @@ impl fmt::Display for LoopId {
             LoopId::Steward(connection) => write!(f, "steward {connection}"),
             LoopId::Rollout(connection) => write!(f, "rollout {connection}"),
             LoopId::Poll(connection) => write!(f, "poll {connection}"),
+            LoopId::Feed(connection) => write!(f, "feed {connection}"),
+            LoopId::Hints(connection) => write!(f, "hints {connection}"),
             LoopId::Recover(connection) => write!(f, "recover {connection}"),
             LoopId::Timers(connection) => write!(f, "timers {connection}"),
             LoopId::Deliver(lane) => write!(f, "deliver {lane}"),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::Duration;
 use dealclock_connector::{Account, Error, Once, Problem};
 use dealclock_model::effect::Lane;
 use dealclock_model::people::Profile;
-use dealclock_model::{ConnectionId, Event, People, Person, PersonId};
+use dealclock_model::{ConnectionId, Event, Instant, People, Person, PersonId};
 use dealclock_store::{Batch, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,8 @@ use super::signals::LoopId;
 use super::{Connection, Runtime, RuntimeError, Step, names};
 
 const WORK: &str = "account";
+/// However often the CRM says that people changed, they are read no more often than this.
+const AT_MOST_EVERY: Duration = Duration::minutes(1);
 
 /// The account that a connection's records belong to; durable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,20 +52,20 @@ impl Runtime {
         if let Some(until) = connection.waits(WORK, now) {
             return Ok(Step::Rest(Some(until)));
         }
-        let next_check = connection.state().next_check;
-        // A time further ahead than the interval was set before the machine's clock stepped back.
-        if let Some(at) = next_check.filter(|at| *at > now && *at - now <= connection.spec.refresh) {
+        if let Some(at) = next_check(connection, now).filter(|at| *at > now) {
             return Ok(Step::Rest(Some(at)));
         }
+        let hurried = std::mem::take(&mut connection.state().people_changed);
         match self.look_after(connection).await {
             Ok(Ok(())) => {
                 connection.recovered(WORK);
-                let at = now + connection.spec.refresh;
-                connection.state().next_check = Some(at);
+                connection.state().last_check = Some(now);
                 let id = connection.id().clone();
                 let loops = [
                     LoopId::Rollout(id.clone()),
                     LoopId::Poll(id.clone()),
+                    LoopId::Feed(id.clone()),
+                    LoopId::Hints(id.clone()),
                     LoopId::Recover(id.clone()),
                     LoopId::Timers(id.clone()),
                     LoopId::Deliver(Lane::Crm(id.clone())),
@@ -73,7 +76,10 @@ impl Runtime {
                 }
                 Ok(Step::Again)
             }
-            Ok(Err(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
+            Ok(Err(error)) => {
+                connection.state().people_changed |= hurried;
+                Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now()))))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -136,8 +142,16 @@ impl Runtime {
         connection.set_people(Arc::new(people));
         connection.state().verified = true;
         // A profile that changed, such as another send time, is carried to the records by the rollout.
-        self.enqueue(events.into_iter().collect(), batch)
+        self.enqueue(connection, events.into_iter().collect(), batch)
     }
+}
+
+/// When the account is checked next; a check that lies ahead was made before the machine's clock stepped back.
+fn next_check(connection: &Connection, now: Instant) -> Option<Instant> {
+    let state = connection.state();
+    let last = state.last_check.filter(|last| *last <= now)?;
+    let refresh = connection.spec.refresh;
+    Some(last + if state.people_changed { refresh.min(AT_MOST_EVERY) } else { refresh })
 }
 
 /// Says once what an administrator should know about the account, and again when it changes.

@@ -7,6 +7,7 @@ use dealclock_model::event::Origin;
 use dealclock_model::{CaseId, Event, Instant, RecordRef};
 use dealclock_store::Batch;
 
+use super::gate::{Gate, live};
 use super::ingest::{IngestError, Page};
 use super::{Connection, Runtime, RuntimeError, Step};
 
@@ -14,13 +15,11 @@ const WORK: &str = "timers";
 
 impl Runtime {
     pub(super) async fn timers_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
-        let now = self.clock.now();
-        if !self.is_live(connection)? {
-            return Ok(Step::Rest(None));
-        }
-        if let Some(until) = connection.waits(WORK, now) {
-            return self.wait_for_data(connection, until);
-        }
+        let now = match self.gate(connection, WORK, live)? {
+            Gate::Continue(now) => now,
+            Gate::Break(Step::Rest(Some(until))) => return self.wait_for_data(connection, until),
+            Gate::Break(rest) => return Ok(rest),
+        };
         let limit = connection.spec.connector.descriptor().fetch_batch.clamp(1, 100);
         let due = self.store.due_on(connection.id(), now, limit)?;
         if due.is_empty() {
@@ -48,7 +47,7 @@ impl Runtime {
         }
         let as_of = self.clock.now();
         let changes = connection.spec.connector.fetch(records).await?;
-        self.take_in(connection, Page { changes, origin: Origin::Reread, as_of, cursor: None }).await?;
+        self.take_in(connection, Page { changes, origin: Origin::Reread, as_of, last: Batch::new() }).await?;
         connection.note_fresh(records.iter().map(|record| &record.id), as_of);
         Ok(())
     }
