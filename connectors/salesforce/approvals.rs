@@ -200,11 +200,7 @@ impl Salesforce {
     }
 
     fn record_ref(&self, id: &str) -> RecordRef {
-        RecordRef {
-            connection: self.connection.clone(),
-            object: Object::Opportunity,
-            id: RecordId::from(id),
-        }
+        RecordRef { connection: self.connection.clone(), object: Object::Opportunity, id: RecordId::from(id) }
     }
 }
 
@@ -235,8 +231,7 @@ async fn asked_anywhere(salesforce: &Salesforce, user: &PersonId) -> Result<bool
     if processes.approvals.get(OPPORTUNITY).is_none_or(Vec::is_empty) {
         return Ok(true);
     }
-    let query =
-        format!("SELECT Id FROM ProcessInstanceWorkitem WHERE ActorId = {} LIMIT 1", soql::text(user.as_str()));
+    let query = format!("SELECT Id FROM ProcessInstanceWorkitem WHERE ActorId = {} LIMIT 1", soql::text(user.as_str()));
     let mut is_asked = false;
     let run = Run::new("read open approvals").priority(Priority::Write);
     salesforce.run(run, &[Query::live(query)], |_, _| is_asked = true).await?;
@@ -263,7 +258,9 @@ fn way_out(failure: &Failure) -> Option<&'static str> {
             Some("activate an approval process on opportunities whose entry criteria the record meets")
         }
         "ALREADY_IN_PROCESS" => Some("an approval of somebody else is open; it must end first"),
-        "MANAGER_NOT_DEFINED" => Some("the process asks the submitter's manager: fill in Manager on the submitter's user"),
+        "MANAGER_NOT_DEFINED" => {
+            Some("the process asks the submitter's manager: fill in Manager on the submitter's user")
+        }
         "REQUIRED_FIELD_MISSING" => Some("the process leaves open who decides: name the approvers"),
         "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY" | "INVALID_CROSS_REFERENCE_KEY" => {
             Some("the item was decided meanwhile, or somebody else is asked")

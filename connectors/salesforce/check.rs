@@ -5,6 +5,7 @@ use dealclock_model::{FieldName, PersonId};
 
 use crate::Salesforce;
 use crate::api::{VERSION, VERSIONS};
+use crate::approvals;
 use crate::client::Call;
 use crate::queries::{Query, Run};
 use crate::schema::{Schema, Source};
@@ -25,7 +26,10 @@ impl Salesforce {
         rights_problems(&schema, &mut problems);
         self.mapping_problems(&schema, &mut problems);
         match self.learn_identity().await {
-            Ok(identity) => problems.extend(self.visibility_problem(&identity.user).await?),
+            Ok(identity) => {
+                problems.extend(self.visibility_problem(&identity.user).await?);
+                problems.extend(approvals::ability(self, &identity.user).await);
+            }
             Err(refusal) if refusal.error.kind == ErrorKind::Rejected || refusal.status.is_some_and(|s| s == 403) => {
                 problems.push(Problem {
                     what: format!("who the integration user is cannot be asked ({})", refusal.error),

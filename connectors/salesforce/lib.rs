@@ -5,6 +5,7 @@
 //! in the files of their names. What could not be verified without a real org is listed in the README beside this file.
 
 pub mod api;
+mod approvals;
 pub mod auth;
 mod check;
 pub mod client;
@@ -15,6 +16,8 @@ pub mod errors;
 mod find;
 mod history;
 mod identity;
+mod ids;
+mod provision;
 mod queries;
 mod read;
 pub mod schema;
@@ -23,6 +26,7 @@ mod seen;
 pub mod soql;
 pub mod translate;
 mod update;
+mod webhooks;
 pub mod wire;
 mod write;
 
@@ -31,7 +35,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, History, Mapping, Origin, Quota, Result, Settings,
+    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, History, Mapping, NativeApprovals, Origin, Provision,
+    Quota, Result, Settings, Webhooks,
 };
 use dealclock_model::{Change, ConnectionId, EffectId, Object, Receipt, RecordRef, Write};
 use http::Uri;
@@ -41,6 +46,7 @@ use crate::client::Client;
 use crate::identity::Identities;
 use crate::schemas::Schemas;
 use crate::seen::{Parents, Seen};
+use crate::webhooks::OutboundMessages;
 
 /// What Salesforce's connector is.
 static DESCRIPTOR: Descriptor = Descriptor {
@@ -66,6 +72,7 @@ pub fn connect(settings: Settings) -> std::result::Result<Arc<dyn Connector>, St
     }
     let quota = client::quota(settings.share, settings.daily_share);
     Ok(Arc::new(Salesforce {
+        outbound: OutboundMessages::new(settings.connection.clone()),
         connection: settings.connection,
         mapping: settings.mapping,
         client: Client::new(base, settings.auth, quota, settings.transport, settings.clock),
@@ -85,6 +92,7 @@ pub(crate) struct Salesforce {
     identities: Identities,
     seen: Seen,
     parents: Parents,
+    outbound: OutboundMessages,
 }
 
 #[async_trait]
@@ -124,6 +132,18 @@ impl Connector for Salesforce {
     }
 
     fn history(&self) -> Option<&dyn History> {
+        Some(self)
+    }
+
+    fn provision(&self) -> Option<&dyn Provision> {
+        Some(self)
+    }
+
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(&self.outbound)
+    }
+
+    fn approvals(&self) -> Option<&dyn NativeApprovals> {
         Some(self)
     }
 

@@ -63,7 +63,9 @@ impl Item<'_> {
             Item::Field(need) => field::title(need),
             Item::Set(set) => format!("permission set \"{}\"", set.label()),
             Item::Grants(set) => set.title(needs),
-            Item::Assignment => format!("permission set \"{}\" given to the integration user", Set::Integration.label()),
+            Item::Assignment => {
+                format!("permission set \"{}\" given to the integration user", Set::Integration.label())
+            }
             Item::Rule(need, requires) => rule::title(need, requires),
         }
     }
@@ -82,9 +84,7 @@ impl Provision for Salesforce {
                 Item::Set(set) => access.compare_set(set),
                 Item::Grants(set) => access.compare_grants(set, needs),
                 Item::Assignment => access.compare_assignment(),
-                Item::Rule(need, requires) => {
-                    rule::compare(need, requires, self.rule(Some(&steps)).await?.as_ref())
-                }
+                Item::Rule(need, requires) => rule::compare(need, requires, self.rule(Some(&steps)).await?.as_ref()),
             };
             planned.push(PlanItem { name: item.name().to_owned(), what: item.what(needs), state });
         }
@@ -115,7 +115,9 @@ impl Salesforce {
         };
         match self.create("make a field", "/tooling/sobjects/CustomField", &definition).await? {
             Made::New => Ok(()),
-            Made::Already => present(field::api_name(need), self.fields(None, std::slice::from_ref(need)).await?.compare(need)),
+            Made::Already => {
+                present(field::api_name(need), self.fields(None, std::slice::from_ref(need)).await?.compare(need))
+            }
         }
     }
 
@@ -177,7 +179,12 @@ impl Salesforce {
         Ok(defined.metadata)
     }
 
-    async fn look<T: DeserializeOwned>(&self, steps: Option<&Steps<'_>>, what: &'static str, path: String) -> Result<T> {
+    async fn look<T: DeserializeOwned>(
+        &self,
+        steps: Option<&Steps<'_>>,
+        what: &'static str,
+        path: String,
+    ) -> Result<T> {
         let call = Call::get(what, path).priority(Priority::Write);
         let asked = match steps {
             Some(steps) => steps.ask(call).await,
@@ -204,7 +211,9 @@ fn is_taken(refusal: &Refusal) -> bool {
 fn present(name: &str, state: PlanState) -> Result<()> {
     match state {
         PlanState::Present => Ok(()),
-        PlanState::Missing => Err(Error::transient(format!("make `{name}`: its name is taken, and yet it is not found"))),
+        PlanState::Missing => {
+            Err(Error::transient(format!("make `{name}`: its name is taken, and yet it is not found")))
+        }
         PlanState::Differs(why) => Err(Error::rejected(format!("make `{name}`: it is there already, but {why}"))),
     }
 }

@@ -124,7 +124,11 @@ mod tests {
 
     fn sample() -> String {
         let fields = "<sf:Id>006D000000CpOSyIAN</sf:Id><sf:Name>Q&amp;A &#x2014; Grün</sf:Name>";
-        message(ORGANIZATION, r#"<SessionId xsi:nil="true"/>"#, &notification("04l0800002nrC5BAAU", "Opportunity", fields))
+        message(
+            ORGANIZATION,
+            r#"<SessionId xsi:nil="true"/>"#,
+            &notification("04l0800002nrC5BAAU", "Opportunity", fields),
+        )
     }
 
     fn receive(body: &[u8]) -> Result<Received, Refused> {
@@ -161,7 +165,11 @@ mod tests {
             assert_eq!(received.keys, ["04l0800002nrC5BAAU"], "{kind} {fields}");
         };
         check("Opportunity", "<sf:Id>006D000000CpOSy</sf:Id>", &[record("006D000000CpOSyIAN")]);
-        check("Task", "<sf:Id>00TD000000CpOSy</sf:Id><sf:WhatId>006D000000CpOSy</sf:WhatId>", &[record("006D000000CpOSyIAN")]);
+        check(
+            "Task",
+            "<sf:Id>00TD000000CpOSy</sf:Id><sf:WhatId>006D000000CpOSy</sf:WhatId>",
+            &[record("006D000000CpOSyIAN")],
+        );
         check("Task", "<sf:Id>00TD000000CpOSy</sf:Id><sf:WhatId>001D000000CpOSy</sf:WhatId>", &[]);
         check("Task", r#"<sf:Id>00TD000000CpOSy</sf:Id><sf:WhatId xsi:nil="true"/>"#, &[]);
         check("User", "<sf:Id>005D000000CpOSy</sf:Id>", &[Hint::People]);
@@ -179,7 +187,8 @@ mod tests {
     #[test]
     fn a_record_that_is_told_of_twice_is_one_hint_and_two_keys() {
         let fields = "<sf:Id>006D000000CpOSy</sf:Id>";
-        let twice = notification("04l0800002nrC5B", "Opportunity", fields) + &notification("04l0800002nrC5C", "Opportunity", fields);
+        let twice = notification("04l0800002nrC5B", "Opportunity", fields)
+            + &notification("04l0800002nrC5C", "Opportunity", fields);
         let received = receive(message(ORGANIZATION, "", &twice).as_bytes()).unwrap();
         assert_eq!((received.hints.len(), received.keys.len()), (1, 2));
     }
@@ -228,7 +237,10 @@ mod tests {
         check(inside("&#0;").as_bytes(), "entity");
         check(sample.replace("xsi:nil=\"true\"", "xsi:nil=\"&lol;\"").as_bytes(), "entity");
         check(inside(&"<a>".repeat(40)).as_bytes(), "deeper");
-        check(inside(&format!("<a {}/>", (0..40).map(|n| format!("b{n}='' ")).collect::<String>())).as_bytes(), "attributes");
+        check(
+            inside(&format!("<a {}/>", (0..40).map(|n| format!("b{n}='' ")).collect::<String>())).as_bytes(),
+            "attributes",
+        );
         check(inside("<a b='' b=''/>").as_bytes(), "not XML");
         check(inside(&" ".repeat(5 << 20)).as_bytes(), "larger");
         check(sample.replace("2005/09/outbound", "2005/09/other").as_bytes(), "no notifications");
@@ -236,7 +248,10 @@ mod tests {
         check(sample.replace(ORGANIZATION, "../../etc").as_bytes(), "OrganizationId is no id");
         check(sample.replace("006D000000CpOSyIAN", "006' OR 1=1").as_bytes(), "record id is no id");
         check(message(ORGANIZATION, "", "").as_bytes(), "no Notification");
-        check(message(ORGANIZATION, "<ActionId>04kx0000000TNR4AAO</ActionId>", &opportunities(1)).as_bytes(), "more than one ActionId");
+        check(
+            message(ORGANIZATION, "<ActionId>04kx0000000TNR4AAO</ActionId>", &opportunities(1)).as_bytes(),
+            "more than one ActionId",
+        );
         check(format!("{sample}{sample}").as_bytes(), "");
     }
 

@@ -199,7 +199,9 @@ mod tests {
 
     #[test]
     fn a_pending_run_waits_for_its_items_and_is_known_by_its_mark() {
-        let step = format!(r#"{{"StepStatus":"Started","ActorId":"005000000000001AAA","Comments":"please\n{MARK}{EFFECT}]"}}"#);
+        let step = format!(
+            r#"{{"StepStatus":"Started","ActorId":"005000000000001AAA","Comments":"please\n{MARK}{EFFECT}]"}}"#
+        );
         let item = r#"{"Id":"04i000000000001","ActorId":"005000000000002","ProcessInstanceId":"04g000000000001AAA"}"#;
         let step = step.replace('\n', "\\n");
         let read = runs(&instance("04g000000000001AAA", "Pending", "null", &step), item);

@@ -84,7 +84,8 @@ impl Set {
     /// One line for a person.
     pub(super) fn title(self, needs: &[Need]) -> String {
         let grants = self.grants(needs);
-        let read_only: Vec<&str> = grants.iter().filter(|grant| !grant.edit).map(|grant| grant.field.as_str()).collect();
+        let read_only: Vec<&str> =
+            grants.iter().filter(|grant| !grant.edit).map(|grant| grant.field.as_str()).collect();
         let except = if read_only.is_empty() { String::new() } else { format!(", read-only {}", read_only.join(", ")) };
         format!("permissions of \"{}\" for {} fields{except}", self.label(), grants.len())
     }
@@ -151,7 +152,8 @@ impl Access {
 
     fn held(&self, set: Set, grant: &Grant) -> Option<&Held> {
         self.grants.iter().find(|held| {
-            held.set.eq_ignore_ascii_case(set.name()) && field_of(&held.field).eq_ignore_ascii_case(field_of(&grant.field))
+            held.set.eq_ignore_ascii_case(set.name())
+                && field_of(&held.field).eq_ignore_ascii_case(field_of(&grant.field))
         })
     }
 }
@@ -236,7 +238,8 @@ mod tests {
 
     fn needs() -> [Need; 4] {
         let granted = Need { read_only_for_reps: true, ..need("Granted__c", ValueType::Bool) };
-        let key = Need { on_tasks: true, unique: true, read_only_for_reps: true, ..need("dealclock_key", ValueType::Text) };
+        let key =
+            Need { on_tasks: true, unique: true, read_only_for_reps: true, ..need("dealclock_key", ValueType::Text) };
         [need("Complex__c", ValueType::Bool), granted, need("Description", ValueType::Text), key]
     }
 

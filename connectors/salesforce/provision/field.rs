@@ -1,6 +1,7 @@
 //! Fields: how each kind of need is defined, and whether one that exists fits.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use dealclock_connector::{Need, PlanState, Result};
 use dealclock_model::ValueType;
@@ -9,9 +10,8 @@ use serde_json::{Value, json};
 use crate::Salesforce;
 use crate::api::{KEY, OPPORTUNITY, TASK};
 use crate::client::Steps;
-use crate::schema::value_type;
+use crate::schema::{Schema, value_type};
 use crate::soql;
-use crate::wire::Describe;
 use crate::wire::tooling::{CustomField, FieldDefinition, PicklistChoice};
 
 /// What the names of fields that an org makes for itself end with.
@@ -92,7 +92,9 @@ pub(super) fn definition(need: &Need) -> Option<Value> {
     let own = match field_type(need) {
         "Checkbox" => json!({ "defaultValue": "false" }),
         "Number" => json!({ "precision": 18, "scale": 2 }),
-        "Picklist" => json!({ "valueSet": { "restricted": true, "valueSetDefinition": { "sorted": false, "value": choices(need) } } }),
+        "Picklist" => {
+            json!({ "valueSet": { "restricted": true, "valueSetDefinition": { "sorted": false, "value": choices(need) } } })
+        }
         "LongTextArea" => json!({ "length": 32_768, "visibleLines": 4 }),
         "Text" if need.unique => {
             json!({ "length": KEY_LENGTH, "externalId": true, "unique": true, "caseSensitive": true })
@@ -137,7 +139,8 @@ fn serves(need: &Need, existing: &str) -> bool {
 /// The fields that the org has of those that are needed.
 pub(super) struct Fields {
     custom: HashMap<(Place, String), FieldDefinition>,
-    standard: Describe,
+    /// The definition of opportunities, where standard fields are needed.
+    standard: Option<Arc<Schema>>,
 }
 
 impl Fields {
@@ -147,7 +150,8 @@ impl Fields {
         if let Some(found) = self.custom.get(&(Place::of(need), name.to_ascii_lowercase())) {
             return compare(need, found);
         }
-        if let Some(standard) = self.standard.field(name).filter(|_| !is_custom(need)) {
+        let standard = self.standard.as_ref().and_then(|schema| schema.opportunity.field(name));
+        if let Some(standard) = standard.filter(|_| !is_custom(need)) {
             return match value_type(standard) {
                 Some(found) if found == need.value_type && standard.updateable => PlanState::Present,
                 Some(_) | None => PlanState::Differs(format!(
@@ -192,8 +196,7 @@ fn compare_values(need: &Need, found: &FieldDefinition) -> PlanState {
     }
     let known = set.value_set_definition.unwrap_or_default().value;
     let has = |value: &str| known.iter().any(|choice| is_choice(choice, value));
-    let missing: Vec<&str> =
-        need.options.iter().map(|(value, _)| value.as_str()).filter(|value| !has(value)).collect();
+    let missing: Vec<&str> = need.options.iter().map(|(value, _)| value.as_str()).filter(|value| !has(value)).collect();
     match missing[..] {
         [] => PlanState::Present,
         _ => PlanState::Differs(format!("it lacks the values {}", missing.join(", "))),
@@ -223,8 +226,7 @@ impl Salesforce {
             }
         }
         let is_standard = |need: &Need| Place::of(need) == Place::Opportunity && !is_custom(need);
-        let standard =
-            if needs.iter().any(is_standard) { self.opportunity_definition().await? } else { Describe::default() };
+        let standard = if needs.iter().any(is_standard) { Some(self.schema().await?) } else { None };
         Ok(Fields { custom, standard })
     }
 }
@@ -304,16 +306,29 @@ pub(super) mod tests {
                 PlanState::Missing => panic!("{found:?} is there"),
             }
         };
-        let values = |values: &[Value]| json!({ "type": "Picklist", "valueSet": { "valueSetDefinition": { "value": values } } });
+        let values =
+            |values: &[Value]| json!({ "type": "Picklist", "valueSet": { "valueSetDefinition": { "value": values } } });
         let complex = need("Complex__c", ValueType::Bool);
         check(&complex, json!({ "type": "Checkbox" }), "");
         check(&complex, json!({ "type": "Checkbox", "formula": "TRUE" }), "formula");
         check(&complex, json!({ "type": "Text", "length": 255 }), "it is of the type Text");
         check(&need("N__c", ValueType::Number), json!({ "type": "Currency" }), "");
-        check(&reason(), values(&[json!({ "fullName": "price" }), json!({ "valueName": "other", "isActive": null })]), "");
+        check(
+            &reason(),
+            values(&[json!({ "fullName": "price" }), json!({ "valueName": "other", "isActive": null })]),
+            "",
+        );
         check(&reason(), values(&[json!({ "fullName": "price" })]), "lacks the values other");
-        check(&reason(), values(&[json!({ "fullName": "price" }), json!({ "fullName": "other", "isActive": false })]), "other");
-        check(&reason(), json!({ "type": "Picklist", "valueSet": { "valueSetName": "Reasons" } }), "global value set Reasons");
+        check(
+            &reason(),
+            values(&[json!({ "fullName": "price" }), json!({ "fullName": "other", "isActive": false })]),
+            "other",
+        );
+        check(
+            &reason(),
+            json!({ "type": "Picklist", "valueSet": { "valueSetName": "Reasons" } }),
+            "global value set Reasons",
+        );
         let text = |length, unique, external| json!({ "type": "Text", "length": length, "unique": unique, "externalId": external });
         check(&key(), text(64, true, true), "");
         check(&key(), text(64, true, false), "unique external id");

@@ -1,5 +1,6 @@
 //! XML from strangers, read element by element: no document type, no entities of its own, nothing deep or large.
 
+use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::{Namespace, QName, ResolveResult};
@@ -136,7 +137,11 @@ impl<'a> Cursor<'a> {
             match event {
                 Event::Start(start) | Event::Empty(start) => {
                     self.depth += 1;
-                    return if self.depth > MOST_DEPTH { Err(Malformed::Deep) } else { self.tag(&start).map(Piece::Open) };
+                    return if self.depth > MOST_DEPTH {
+                        Err(Malformed::Deep)
+                    } else {
+                        self.tag(&start).map(Piece::Open)
+                    };
                 }
                 Event::End(_) => {
                     self.depth = self.depth.saturating_sub(1);
