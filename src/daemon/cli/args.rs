@@ -62,6 +62,11 @@ pub(super) enum Command {
         after_help = "Examples:\n  dealclock setup --connection acme --dry-run\n  dealclock setup --connection acme --yes"
     )]
     Setup(SetupArgs),
+    /// Log a connection in, show how its login stands, or take it back.
+    #[command(
+        after_help = "Examples:\n  dealclock auth acme\n  dealclock auth acme --paste\n  dealclock auth acme --status --json\n  dealclock auth acme --revoke\n\nRun it as the user that runs the daemon; the daemon takes a new login up by itself."
+    )]
+    Auth(AuthArgs),
     /// Run the tests that stand in rule files.
     #[command(
         after_help = "Examples:\n  dealclock test\n  dealclock test rules/proposal.toml\n\nA test that fails: exit code 1."
@@ -129,6 +134,26 @@ pub struct SetupArgs {
     /// Only show the plan.
     #[arg(long, conflicts_with = "yes")]
     pub dry_run: bool,
+}
+
+/// Arguments of `auth`.
+#[derive(Clone, Debug, Args)]
+pub struct AuthArgs {
+    /// The connection, as configured.
+    #[arg(value_name = "CONNECTION")]
+    pub connection: String,
+    /// For a machine without a browser: paste the address to which the browser was sent, or the code in it.
+    #[arg(long, conflicts_with_all = ["status", "revoke"])]
+    pub paste: bool,
+    /// The port of this machine to which the browser is sent; http://localhost:PORT/callback is registered with the app.
+    #[arg(long, default_value_t = 8914)]
+    pub port: u16,
+    /// Show how the login stands; never the token.
+    #[arg(long, conflicts_with = "revoke")]
+    pub status: bool,
+    /// Take the token back at the CRM, and forget it here.
+    #[arg(long)]
+    pub revoke: bool,
 }
 
 /// Arguments of `test`.

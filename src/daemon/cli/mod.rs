@@ -1,6 +1,7 @@
 //! The command line: every command, its output, and its exit code.
 
 mod args;
+mod auth;
 mod check;
 mod exit;
 mod explain;
@@ -24,7 +25,7 @@ use clap::{CommandFactory, FromArgMatches};
 use dealclock_connector::Clock;
 
 pub use args::{
-    CheckArgs, Color, DemoArgs, ExplainArgs, Global, RunArgs, SandboxArgs, SandboxTime, SetupArgs, StatusArgs,
+    AuthArgs, CheckArgs, Color, DemoArgs, ExplainArgs, Global, RunArgs, SandboxArgs, SandboxTime, SetupArgs, StatusArgs,
     StormArgs, TestArgs,
 };
 pub use exit::{Exit, Failure};
@@ -104,6 +105,7 @@ async fn dispatch(command: Command, context: Context) -> Result<Exit, Failure> {
         Command::Demo(args) => (context.kit.demo)(args, context.output).await,
         Command::Run(args) => run::run(args, context).await,
         Command::Check(args) => check::run(&args, &context).await,
+        Command::Auth(args) => auth::run(&args, &context).await,
         Command::Setup(args) => setup::run(&args, &context).await,
         Command::Test(args) => test::run(&args, &context),
         Command::Explain(args) => explain::run(args, context).await,

@@ -1,0 +1,202 @@
+//! `dealclock auth`: lets a person allow access once, tries a login, shows what is kept, and takes it back.
+
+mod callback;
+mod status;
+
+use std::io::{BufRead, IsTerminal};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use chrono::Duration;
+use dealclock_connector::oauth::{GrantKind, Revoked, TokenSource, Verifier};
+use dealclock_connector::{Account, Authorizer, Clock, Connector, Error};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::{AuthArgs, Context, Exit, Failure, Output};
+use crate::config::{Connection, Credentials};
+use crate::connect::{Opened, open};
+use crate::patience::patiently;
+use callback::{Callback, pasted};
+
+/// How long a person has for allowing access.
+const TIME_TO_ALLOW: Duration = Duration::minutes(5);
+
+/// Carries the command out.
+pub(super) async fn run(args: &AuthArgs, context: &Context) -> Result<Exit, Failure> {
+    let config = context.config()?;
+    let connection = config.connections.get(args.connection.as_str()).ok_or_else(|| {
+        let names = config.connections.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        Failure::new(Exit::Usage, format!("there is no connection `{}`; configured: {names}", args.connection))
+    })?;
+    let Credentials::Login(_) = &connection.credentials else { return Err(no_login(connection)) };
+    let clock = context.clock();
+    let Opened { connector, source } = open(connection, &context.kit, &context.environment, &clock)?;
+    let source = source.ok_or_else(|| no_login(connection))?;
+    let desk = Desk { connection, source, connector, clock, output: context.output };
+    if args.status {
+        status::show(&desk).await
+    } else if args.revoke {
+        desk.revoke().await
+    } else {
+        desk.log_in(args).await
+    }
+}
+
+fn no_login(connection: &Connection) -> Failure {
+    let id = &connection.id;
+    Failure::new(Exit::Usage, format!("connection `{id}` does not log in: it has no section [connection.{id}.auth]"))
+}
+
+/// One connection with its login.
+struct Desk<'a> {
+    connection: &'a Connection,
+    source: Arc<TokenSource>,
+    connector: Arc<dyn Connector>,
+    clock: Arc<dyn Clock>,
+    output: Output,
+}
+
+impl Desk<'_> {
+    /// Fetches a token, by a person where the grant wants one, and asks the account whether all is well.
+    async fn log_in(&self, args: &AuthArgs) -> Result<Exit, Failure> {
+        match self.source.login().kind() {
+            GrantKind::AuthorizationCode => self.ask_person(args).await?,
+            GrantKind::ClientCredentials | GrantKind::JwtBearer => {
+                patiently(self.clock.as_ref(), || self.source.access()).await.map_err(|error| self.failed(&error))?;
+            }
+        }
+        let checked = patiently(self.clock.as_ref(), || self.connector.check()).await;
+        let account = checked.map_err(|error| {
+            let id = &self.connection.id;
+            Failure::new(Exit::Crm, format!("connection `{id}`: the login worked, and its first call did not: {error}"))
+        })?;
+        self.report(&account).await
+    }
+
+    async fn ask_person(&self, args: &AuthArgs) -> Result<(), Failure> {
+        let listener = if args.paste { None } else { Some(listen(args.port).await?) };
+        let port = match &listener {
+            Some(listener) => listener.local_addr()?.port(),
+            None => args.port,
+        };
+        let redirect = format!("http://localhost:{port}/callback");
+        let begun = self.source.begin(&redirect).map_err(|reason| Failure::new(Exit::Faulty, reason))?;
+        self.output.note(format_args!(
+            "Open this address, log in to the account, and allow access:\n\n  {}\n\nThe app must have this redirect \
+             address: {redirect}",
+            begun.address
+        ));
+        let code = match listener {
+            Some(listener) => {
+                open_browser(&begun.address);
+                self.await_code(Callback::serve(listener, begun.state)).await?
+            }
+            None => {
+                self.output
+                    .note("\nPaste the whole address to which the browser was sent in the end, or the code in it:");
+                let line = tokio::task::spawn_blocking(read_line).await.map_err(|_| nothing_pasted())??;
+                pasted(&line, &begun.state).map_err(|reason| Failure::new(Exit::Crm, reason))?
+            }
+        };
+        self.finish(&code, begun.verifier).await
+    }
+
+    async fn await_code(&self, callback: Callback) -> Result<String, Failure> {
+        let answer = tokio::select! {
+            answer = callback.answer() => answer,
+            () = self.clock.sleep_until(self.clock.now() + TIME_TO_ALLOW) => {
+                Err("nobody allowed access within five minutes; on a machine without a browser use --paste".to_owned())
+            }
+        };
+        answer.map_err(|reason| Failure::new(Exit::Crm, reason))
+    }
+
+    async fn finish(&self, code: &str, verifier: Verifier) -> Result<(), Failure> {
+        self.source.finish(code, verifier).await.map(drop).map_err(|error| self.failed(&error))
+    }
+
+    /// Says who is connected, and what is still in the way.
+    async fn report(&self, account: &Account) -> Result<Exit, Failure> {
+        let tokens = self.source.kept().await.map_err(|error| self.failed(&error))?;
+        let (id, grant) = (&self.connection.id, self.source.login().kind());
+        let Account { id: account_id, zone, currency, problems, .. } = account;
+        self.output.text(format_args!("{id} is connected to account {account_id} ({zone}, {currency})."));
+        for problem in problems {
+            self.output.text(format_args!("  {}; {}", problem.what, problem.way_out));
+        }
+        self.output.document(&json!({
+            "connection": id,
+            "grant": grant.as_str(),
+            "account": account_id,
+            "zone": zone.name(),
+            "currency": currency,
+            "identity": tokens.as_ref().and_then(|tokens| tokens.identity.as_deref()),
+            "scopes": tokens.as_ref().map(|tokens| &tokens.scopes),
+            "problems": problems,
+        }));
+        Ok(if problems.iter().any(|problem| problem.fatal) { Exit::Found } else { Exit::Ok })
+    }
+
+    async fn revoke(&self) -> Result<Exit, Failure> {
+        let revoked = self.source.revoke().await.map_err(|error| self.failed(&error))?;
+        let id = &self.connection.id;
+        let (exit, told) = match &revoked {
+            Revoked::AtCrm => (Exit::Ok, format!("The CRM took the token of {id} back, and it is forgotten here.")),
+            Revoked::NoWay => (
+                Exit::Ok,
+                format!("The token of {id} is forgotten here. Take the app back in the CRM's settings as well."),
+            ),
+            Revoked::Nothing => (Exit::Ok, format!("Nothing is kept for {id}.")),
+            Revoked::Failed(why) => (
+                Exit::Crm,
+                format!(
+                    "The token of {id} is forgotten here, and the CRM did not take it back: {why}. Take the app back in \
+                     the CRM's settings."
+                ),
+            ),
+        };
+        self.output.text(&told);
+        self.output.document(&json!({ "connection": id, "revoked": exit == Exit::Ok, "message": told }));
+        Ok(exit)
+    }
+
+    /// A login's error names its way out already.
+    fn failed(&self, error: &Error) -> Failure {
+        Failure::new(Exit::Crm, format!("connection `{}`: {error}", self.connection.id))
+    }
+}
+
+async fn listen(port: u16) -> Result<TcpListener, Failure> {
+    TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
+        let way_out = "choose another with --port, and register its redirect address with the app; or use --paste";
+        Failure::new(Exit::Usage, format!("failed to listen on port {port}: {error}\n  help: {way_out}"))
+    })
+}
+
+/// Opens a browser where a person sits before this machine; without one the address was printed.
+fn open_browser(address: &str) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    for program in ["xdg-open", "open"] {
+        let quiet = |command: &mut Command| {
+            command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+        };
+        if quiet(&mut Command::new(program)).is_ok() {
+            return;
+        }
+    }
+}
+
+fn read_line() -> Result<String, Failure> {
+    let mut line = String::new();
+    match std::io::stdin().lock().read_line(&mut line)? {
+        0 => Err(nothing_pasted()),
+        _ => Ok(line),
+    }
+}
+
+fn nothing_pasted() -> Failure {
+    Failure::new(Exit::Usage, "nothing was pasted")
+}
