@@ -25,6 +25,7 @@ const SOLE_USERS: &[(&str, &str)] = &[
     ("sled", "dealclock-store"),
     ("cel", "dealclock-engine"),
     ("lettre", "dealclock-daemon"),
+    ("oauth2", "dealclock-connector"),
     ("governor", "dealclock-connector"),
 ];
 

@@ -52,7 +52,7 @@ pub const DIALECT: Dialect = Dialect {
         Advice {
             error: "invalid_grant",
             says: "expired access/refresh token",
-            way_out: "allow the app again: `dealclock auth CONNECTION`",
+            way_out: "allow the app again: `dealclock auth NAME`",
         },
         Advice {
             error: "invalid_grant",

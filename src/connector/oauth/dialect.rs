@@ -66,7 +66,7 @@ pub struct Advice {
     pub error: &'static str,
     /// A part of its description in lower case; empty for any.
     pub says: &'static str,
-    /// What to do about it.
+    /// What to do about it; `NAME` stands for the connection's name.
     pub way_out: &'static str,
 }
 

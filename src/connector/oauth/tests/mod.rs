@@ -51,6 +51,7 @@ const DIALECT_OF_TESTS: Dialect = Dialect {
 enum Reply {
     Json(u16, Value),
     Page(u16, &'static [(&'static str, &'static str)], &'static str),
+    Raw(u16, &'static [(&'static str, &'static str)], String),
     Lost,
     NotSent,
     /// Answers once a permit is given.
@@ -101,6 +102,7 @@ impl Transport for Crm {
         match reply {
             Reply::Json(status, body) => answer(status, &is_json, body.to_string()),
             Reply::Page(status, headers, body) => answer(status, headers, body.to_owned()),
+            Reply::Raw(status, headers, body) => answer(status, headers, body),
             Reply::Lost => Err(TransportError::Lost { host, reason: "timed out".into() }),
             Reply::NotSent => Err(TransportError::NotSent { host, reason: "connection refused".into() }),
             Reply::Gated(gate, body) => {

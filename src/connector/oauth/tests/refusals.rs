@@ -134,6 +134,26 @@ async fn tokens_that_are_refused_at_once_do_not_make_endless_logins() {
     assert_eq!(world.renew(5).await, Ok("access-6 6".into()));
 }
 
+proptest::proptest! {
+    #[test]
+    fn any_answer_is_a_token_or_an_error_that_keeps_its_secrets(
+        status in 200u16..600,
+        is_json in proptest::bool::ANY,
+        body in "(\\PC{0,40}|\\{\"(error|status|access_token|token_type|expires_in|instance_url|id)\": ?[\"a-z0-9-]{0,12}\\}?)canary-client-secret\"?\\}?",
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let world = World::new(Grant::ClientCredentials);
+            let content: &[(&str, &str)] = if is_json { &[("content-type", "application/json")] } else { &[] };
+            world.crm.will(Reply::Raw(status, content, body));
+            match world.access().await {
+                Ok(_) => {}
+                Err(error) => assert!(!error.message.contains("canary"), "{error}"),
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn no_secret_shows_in_an_error_or_in_debug() {
     let token = "AQ4AQPzX7ZyVbM0b2kR9xw7aSdFgHjKlQwErTyUi".repeat(2);
