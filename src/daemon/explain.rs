@@ -4,7 +4,7 @@ use dealclock_engine::Ruleset;
 use dealclock_engine::decide::{outlook, why_not};
 use dealclock_model::case::{Clock, Gone};
 use dealclock_model::{Case, CaseId, ConnectionId, Entry, Instant, Object, People, RecordId, RecordRef};
-use dealclock_store::{Store, StoreError};
+use dealclock_store::{OutboxEntry, Store, StoreError};
 use serde::Serialize;
 
 /// The longest journal that is shown; a record seldom has more than a few dozen lines.
@@ -27,6 +27,8 @@ pub struct Explanation {
     pub gone: Option<Gone>,
     /// Why it cannot be judged, when it cannot.
     pub parked: Option<String>,
+    /// Writes that wait, and for what.
+    pub waiting: Vec<String>,
     /// Every rule, with why it applies or not, and its clock.
     pub rules: Vec<RuleStory>,
     /// Everything that happened, oldest first.
@@ -128,6 +130,7 @@ pub fn explain(
             .collect(),
     });
     let rules = rules.collect();
+    let waiting = store.locked(&id)?.into_iter().map(locked).collect();
     let journal = store.journal(&id, None, JOURNAL)?.into_iter().map(|(_, entry)| entry).collect();
     let state = known.record;
     let owner = state.as_ref().and_then(|state| state.owner.as_ref());
@@ -138,8 +141,18 @@ pub fn explain(
         parked: state.and_then(|state| state.parked),
         as_of: known.as_of,
         gone: known.gone,
+        waiting,
         record,
         rules,
         journal,
     })
+}
+
+fn locked(entry: OutboxEntry) -> String {
+    let why = entry.note.map(|note| format!(" ({note})")).unwrap_or_default();
+    let again = entry.not_before.format("%Y-%m-%d %H:%M:%SZ");
+    format!(
+        "step {} waits: the record is locked{why}; tried again at {again}, or once it is unlocked",
+        entry.effect.step
+    )
 }

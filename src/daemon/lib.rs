@@ -17,3 +17,4 @@ pub mod people;
 pub mod runtime;
 pub mod status;
 pub mod vault;
+pub mod web;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dealclock_connector::{Once, Problem};
+use dealclock_connector::{Once, Problem, Today};
 use dealclock_engine::Ruleset;
 use dealclock_model::effect::Lane;
 use dealclock_model::{CaseId, ConnectionId, Instant, Object};
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::runtime::connection::Trouble;
 use crate::runtime::reconcile::Reconciled;
-use crate::runtime::{Phase, Runtime, names};
+use crate::runtime::{Connection, HookCounts, Phase, Runtime, names};
+use crate::{config, web};
 
 /// The answer to `dealclock status`.
 #[derive(Clone, Debug, Serialize)]
@@ -50,6 +51,29 @@ pub struct Waiting {
     pub waiting: u64,
     /// Begun, outcome unknown.
     pub begun: u64,
+    /// Waiting until their record is unlocked.
+    #[serde(default)]
+    pub locked: u64,
+}
+
+/// What a CRM sends to us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hooks {
+    /// The address to enter in the CRM. Whoever knows it can make us look at records, and no more.
+    pub address: Option<String>,
+    /// Hints that wait to be followed.
+    pub hints: u64,
+    /// Requests since the daemon's start; not known while none runs.
+    pub counts: Option<HookCounts>,
+}
+
+/// The calls of a connection's account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls {
+    /// The calls of the last 24 hours.
+    pub today: Today,
+    /// When changes are read next.
+    pub next_poll: Option<Instant>,
 }
 
 /// One connection.
@@ -75,6 +99,12 @@ pub struct ConnectionStatus {
     pub next_timer: Option<Instant>,
     /// The last full comparison.
     pub reconciled: Option<Reconciled>,
+    /// What the CRM sends to us, where it can and we listen.
+    #[serde(default)]
+    pub hooks: Option<Hooks>,
+    /// The day's calls, where the account limits them and a daemon runs.
+    #[serde(default)]
+    pub calls: Option<Calls>,
 }
 
 /// A storm that waits for an answer, or had one and is being let go.
@@ -92,14 +122,25 @@ pub struct HeldStorm {
     pub answered: bool,
 }
 
-/// Gathers the status; `runtime` while a daemon runs in this process.
-pub fn gather(
-    store: &Store,
-    ruleset: &Ruleset,
-    connections: &[ConnectionId],
-    runtime: Option<&Runtime>,
-    now: Instant,
-) -> Result<Status, StoreError> {
+/// What a status is gathered from.
+pub struct Sources<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// The rules in force.
+    pub ruleset: &'a Ruleset,
+    /// The connections that are configured.
+    pub connections: &'a [ConnectionId],
+    /// Where CRMs call us.
+    pub web: Option<&'a config::Web>,
+    /// The daemon, while one runs in this process.
+    pub runtime: Option<&'a Runtime>,
+    /// The present instant.
+    pub now: Instant,
+}
+
+/// Gathers the status.
+pub fn gather(sources: &Sources<'_>) -> Result<Status, StoreError> {
+    let Sources { store, ruleset, connections, runtime, now, .. } = *sources;
     let counts = store.outbox_counts()?;
     let rules = ruleset.rules.by_key.values();
     let rules = rules.map(|rule| RuleLine { rule: rule.key.to_string(), title: rule.title.clone() }).collect();
@@ -111,25 +152,27 @@ pub fn gather(
         rules,
         rules_refused: None,
         mail: waiting(&counts, &Lane::Mail),
-        connections: connections
-            .iter()
-            .map(|id| connection_status(store, &counts, id, runtime))
-            .collect::<Result<_, _>>()?,
+        connections: connections.iter().map(|id| connection_status(sources, &counts, id)).collect::<Result<_, _>>()?,
     })
 }
 
 fn waiting(counts: &BTreeMap<Lane, OutboxCounts>, lane: &Lane) -> Waiting {
-    counts.get(lane).map_or_else(Waiting::default, |counts| Waiting { waiting: counts.waiting, begun: counts.begun })
+    counts.get(lane).map_or_else(Waiting::default, |counts| Waiting {
+        waiting: counts.waiting,
+        begun: counts.begun,
+        locked: counts.locked,
+    })
 }
 
 fn connection_status(
-    store: &Store,
+    sources: &Sources<'_>,
     counts: &BTreeMap<Lane, OutboxCounts>,
     id: &ConnectionId,
-    runtime: Option<&Runtime>,
 ) -> Result<ConnectionStatus, StoreError> {
+    let store = sources.store;
     let account: Option<crate::runtime::KnownAccount> = store.meta(&names::account(id))?;
-    let (as_of, troubles) = match runtime.and_then(|runtime| runtime.connections().get(id)) {
+    let running = sources.runtime.and_then(|runtime| runtime.connections().get(id));
+    let (as_of, troubles) = match running {
         Some(connection) => {
             let state = connection.state();
             (state.as_of, state.troubles.iter().map(|(work, trouble)| ((*work).to_owned(), trouble.clone())).collect())
@@ -147,7 +190,25 @@ fn connection_status(
         outbox: waiting(counts, &Lane::Crm(id.clone())),
         next_timer: store.next_timer_on(id, None)?,
         reconciled: store.meta(&names::reconciled(id))?,
+        hooks: hooks(sources, id, running)?,
+        calls: running.and_then(|connection| calls(connection, sources.now)),
     })
+}
+
+/// What the CRM sends to us; nothing where it cannot send, or nobody listens.
+fn hooks(sources: &Sources<'_>, id: &ConnectionId, running: Option<&Connection>) -> Result<Option<Hooks>, StoreError> {
+    let sends = running.is_none_or(|connection| connection.spec.connector.webhooks().is_some());
+    let Some(config) = sources.web.filter(|_| sends) else { return Ok(None) };
+    Ok(Some(Hooks {
+        address: web::address(config, sources.store, id)?,
+        hints: sources.store.hints_len(id)?,
+        counts: running.map(|connection| connection.state().hooks),
+    }))
+}
+
+fn calls(connection: &Connection, now: Instant) -> Option<Calls> {
+    let quota = connection.spec.connector.quota()?;
+    Some(Calls { today: quota.today(now), next_poll: connection.next_poll(now) })
 }
 
 /// The storms that are held on some connections.

@@ -12,7 +12,7 @@ use dealclock_daemon::explain::{Explanation, explain, find};
 use dealclock_daemon::kit::{Kind, Kit};
 use dealclock_daemon::launch::{open_store, spec};
 use dealclock_daemon::runtime::Runtime;
-use dealclock_daemon::status::{ConnectionStatus, gather};
+use dealclock_daemon::status::{ConnectionStatus, Sources, gather};
 use dealclock_model::{ConnectionId, Instant};
 use dealclock_sandbox::Sandbox;
 
@@ -95,7 +95,15 @@ impl Daemon {
     pub fn status(&self, connection: &str) -> ConnectionStatus {
         let ids = [ConnectionId::from(connection)];
         let runtime = &self.runtime;
-        let status = gather(runtime.store(), &runtime.ruleset(), &ids, Some(runtime), runtime.now()).unwrap();
+        let status = gather(&Sources {
+            store: runtime.store(),
+            ruleset: &runtime.ruleset(),
+            connections: &ids,
+            web: None,
+            runtime: Some(runtime),
+            now: runtime.now(),
+        })
+        .unwrap();
         status.connections.into_iter().next().unwrap()
     }
 

@@ -54,6 +54,9 @@ fn print(told: &Value, context: &Context) {
     if let Some(url) = told["url"].as_str() {
         output.text(url);
     }
+    for waiting in told["waiting"].as_array().into_iter().flatten() {
+        output.text(word(waiting));
+    }
     for rule in told["rules"].as_array().into_iter().flatten() {
         output.text(format_args!("\n{} ({})", word(&rule["title"]).bold(), word(&rule["rule"])));
         output.text(format_args!("  now    {}", word(&rule["now"])));

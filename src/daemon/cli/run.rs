@@ -19,6 +19,7 @@ use crate::follow::{FollowError, Follower};
 use crate::launch::{LaunchError, launch};
 use crate::runtime::signals::LoopId;
 use crate::runtime::{Runtime, RuntimeError};
+use crate::web::{self, WebError};
 use crate::{log, status};
 
 /// How long a follower of the sandbox's time may take to end after the daemon has.
@@ -48,6 +49,10 @@ pub async fn serve(loaded: Loaded, context: &Context) -> Result<Exit, Failure> {
     let socket = &desk.config.socket;
     let listening = listen(socket, Arc::new(move |request| answering.answer(request)))
         .map_err(|error| Failure::new(Exit::Broken, cannot_listen(socket, &error)))?;
+    let web = match &desk.config.web {
+        Some(web) => Some(web::listen(web, Arc::clone(&runtime)).await?),
+        None => None,
+    };
     let signals = tokio::spawn(heed_signals(Arc::clone(&desk)));
     let following = follower.map(|follower| tokio::spawn(follower.follow(Arc::clone(&runtime))));
     tracing::info!(store = %desk.config.store.path.display(), connections = desk.config.connections.len(), "running");
@@ -55,6 +60,9 @@ pub async fn serve(loaded: Loaded, context: &Context) -> Result<Exit, Failure> {
     signals.abort();
     let _ = signals.await;
     listening.close().await;
+    if let Some(web) = web {
+        web.close().await;
+    }
     if let Some(mut following) = following {
         // A follower that has something to say says it at once; one that sleeps with the sandbox need not be waited for.
         match tokio::time::timeout(LAST_WORDS, &mut following).await {
@@ -112,8 +120,15 @@ impl Desk {
         let connections: Vec<ConnectionId> = self.config.connections.keys().cloned().collect();
         let value = match request {
             Request::Status => {
-                let mut status = status::gather(runtime.store(), &ruleset, &connections, Some(runtime), runtime.now())
-                    .map_err(text)?;
+                let mut status = status::gather(&status::Sources {
+                    store: runtime.store(),
+                    ruleset: &ruleset,
+                    connections: &connections,
+                    web: self.config.web.as_ref(),
+                    runtime: Some(runtime),
+                    now: runtime.now(),
+                })
+                .map_err(text)?;
                 status.rules_refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 serde_json::to_value(status)
             }
@@ -183,6 +198,18 @@ fn text(error: impl std::error::Error) -> String {
 impl From<FollowError> for Failure {
     fn from(error: FollowError) -> Failure {
         Failure::new(Exit::Crm, error.to_string())
+    }
+}
+
+impl From<WebError> for Failure {
+    fn from(error: WebError) -> Failure {
+        match error {
+            WebError::Bind { .. } => {
+                let help = "name another address with `[web] listen`";
+                Failure::new(Exit::Broken, format!("{error}\n  help: {help}"))
+            }
+            WebError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! `dealclock status`: how the daemon is faring.
 
+use dealclock_model::Instant;
 use serde_json::Value;
 
 use super::{Context, Exit, Failure, StatusArgs, no_answer, table};
 use crate::control::{Asked, Request, ask};
 use crate::launch::open_store;
 use crate::runtime::connection::Trouble;
-use crate::status::{ConnectionStatus, gather};
+use crate::status::{Calls, ConnectionStatus, Hooks, Sources, gather};
 
 /// Carries the command out: asks the daemon, or opens the store itself when none runs.
 pub(super) async fn run(_args: StatusArgs, context: Context) -> Result<Exit, Failure> {
@@ -18,7 +19,14 @@ pub(super) async fn run(_args: StatusArgs, context: Context) -> Result<Exit, Fai
             let loaded = context.load()?;
             let store = open_store(&loaded.config)?;
             let connections: Vec<_> = loaded.config.connections.keys().cloned().collect();
-            let status = gather(&store, &loaded.ruleset, &connections, None, context.clock().now())?;
+            let status = gather(&Sources {
+                store: &store,
+                ruleset: &loaded.ruleset,
+                connections: &connections,
+                web: loaded.config.web.as_ref(),
+                runtime: None,
+                now: context.clock().now(),
+            })?;
             serde_json::to_value(status).map_err(|error| Failure::new(Exit::Broken, error.to_string()))?
         }
     };
@@ -53,14 +61,11 @@ fn print(status: &Value, context: &Context) {
             Some(dealclock_connector::Once::Exactly) => "exactly once",
             Some(dealclock_connector::Once::AtLeastOnce(_)) => "at least once",
         };
-        let shown = |at: Option<dealclock_model::Instant>| {
-            at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string())
-        };
         rows.add_row([
             connection.connection.clone(),
             phase.to_owned(),
             shown(connection.as_of),
-            (connection.outbox.waiting + connection.outbox.begun).to_string(),
+            (connection.outbox.waiting + connection.outbox.begun + connection.outbox.locked).to_string(),
             shown(connection.next_timer),
             once.to_owned(),
         ]);
@@ -74,8 +79,46 @@ fn print(status: &Value, context: &Context) {
                 connection.connection
             ));
         }
+        print_traffic(connection, context);
         for problem in &connection.problems {
             output.text(format_args!("{}: {}\n  help: {}", connection.connection, problem.what, problem.way_out));
         }
     }
+}
+
+/// Calls, webhooks and writes that wait, each on a line of its own where there is something to say.
+fn print_traffic(connection: &ConnectionStatus, context: &Context) {
+    let (name, output) = (&connection.connection, context.output);
+    if let Some(Calls { today, next_poll }) = &connection.calls {
+        let of = |calls: Option<u64>| calls.map_or_else(|| "an unknown number".to_owned(), |calls| calls.to_string());
+        output.text(format_args!(
+            "{name}: {} calls in 24 hours of {} that may be ours; the account's: {} of {}; next poll {}",
+            today.ours,
+            of(today.budget),
+            of(today.all),
+            of(today.limit),
+            shown(*next_poll),
+        ));
+    }
+    if let Some(Hooks { address, hints, counts }) = &connection.hooks {
+        let address = address.as_deref().unwrap_or("known once a daemon has listened");
+        output.text(format_args!("{name}: webhook address {address}"));
+        if let Some(counts) = counts {
+            output.text(format_args!(
+                "{name}: webhooks {} received, {} again, {} refused, {} about other accounts, last {}; {hints} hints wait",
+                counts.received,
+                counts.replayed,
+                counts.refused,
+                counts.foreign,
+                shown(counts.last),
+            ));
+        }
+    }
+    if connection.outbox.locked > 0 {
+        output.text(format_args!("{name}: {} writes wait: the record is locked", connection.outbox.locked));
+    }
+}
+
+fn shown(at: Option<Instant>) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string())
 }

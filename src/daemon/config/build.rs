@@ -90,10 +90,11 @@ impl Building<'_> {
         let log = Log { level: merged.log.level.clone(), format: merged.log.format };
         let rules = self.rules(&merged.rules.files);
         let mail = self.mail(&merged.mail);
+        let web = self.web(&merged.web);
         let socket = self.socket(merged.control.socket.as_deref(), &store.path);
         let follow = self.follow(merged.clock.follow.as_deref());
         let connections = self.connections(connections);
-        Some(Config { store, log, rules, mail: mail?, socket, follow, connections })
+        Some(Config { store, log, rules, mail: mail?, web: web?, socket, follow, connections })
     }
 
     /// Adds a fault at a key.

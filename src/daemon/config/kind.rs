@@ -8,6 +8,8 @@ use dealclock_model::time::{DailyRange, DateRange};
 use lettre::message::Mailbox;
 use reqwest::Url;
 
+use super::web;
+
 /// What may stand behind a key.
 #[derive(Debug)]
 pub(super) enum Kind {
@@ -78,6 +80,10 @@ pub(super) enum Form {
     Url,
     /// A mail address with or without a name.
     Mailbox,
+    /// An address of this machine with a port.
+    Listen,
+    /// A size: `1MB`.
+    Size,
 }
 
 /// Why a value is not what it should be: what is wrong, and what would be right.
@@ -110,6 +116,8 @@ impl Form {
             Form::DateRange => date_range(text).map(drop),
             Form::Url => url(text).map(drop),
             Form::Mailbox => mailbox(text).map(drop),
+            Form::Listen => web::listen_address(text).map(drop),
+            Form::Size => web::size(text).map(drop),
         }
     }
 
@@ -127,6 +135,8 @@ impl Form {
             Form::DateRange => r#""2026-07-01..2026-07-14" or "2026-12-24""#.to_owned(),
             Form::Url => r#""https://crm.example.com""#.to_owned(),
             Form::Mailbox => r#""Dealclock <dealclock@example.com>""#.to_owned(),
+            Form::Listen => r#""127.0.0.1:8787""#.to_owned(),
+            Form::Size => r#""1MB""#.to_owned(),
         }
     }
 }

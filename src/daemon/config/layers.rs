@@ -16,6 +16,7 @@ pub(super) struct Merged {
     #[serde(default)]
     pub(super) secrets: Secrets,
     pub(super) mail: Mail,
+    pub(super) web: Web,
     #[serde(default)]
     pub(super) control: Control,
     #[serde(default)]
@@ -83,6 +84,13 @@ pub(super) struct Mail {
 #[derive(Default, Deserialize)]
 pub(super) struct Secrets {
     pub(super) key: Option<Reference>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Web {
+    pub(super) listen: Option<String>,
+    pub(super) public_url: Option<String>,
+    pub(super) body_limit: String,
 }
 
 #[derive(Default, Deserialize)]

@@ -17,6 +17,7 @@ mod redact;
 mod schema;
 mod secret;
 mod walk;
+mod web;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ pub(crate) use kind::nearest;
 pub use load::{Loaded, catalogs, read_rules, rule_sources};
 pub(crate) use load::{load_calendar, read_rules_against};
 pub use secret::{Secret, SecretRef};
+pub use web::Web;
 
 /// The shipped configuration: every key with its default, and the lowest layer.
 pub const DEFAULTS: &str = include_str!("../../../config/dealclock.toml");
@@ -50,6 +52,8 @@ pub struct Config {
     pub rules: RuleFiles,
     /// The mail server; `None` while mail is not enabled.
     pub mail: Option<Mail>,
+    /// Where CRMs call us; `None` while nobody is to listen.
+    pub web: Option<Web>,
     /// The socket on which the running daemon answers.
     pub socket: PathBuf,
     /// The sandbox whose virtual clock is followed, instead of the machine's.

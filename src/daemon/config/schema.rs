@@ -17,6 +17,7 @@ pub(super) static ROOT: &[Key] = &[
     key("rules", Kind::Section(RULES)),
     key("secrets", Kind::Section(SECRETS)),
     key("mail", Kind::Section(MAIL)),
+    key("web", Kind::Section(WEB)),
     key("control", Kind::Section(CONTROL)),
     key("clock", Kind::Section(CLOCK)),
     key("connection_defaults", Kind::Section(CONNECTION_DEFAULTS)),
@@ -43,6 +44,8 @@ static MAIL: &[Key] = &[
     key("password", Kind::Secret),
     text("on_unknown", Form::Word(&["again", "drop"])),
 ];
+
+static WEB: &[Key] = &[text("listen", Form::Listen), text("public_url", Form::Url), text("body_limit", Form::Size)];
 
 static CONTROL: &[Key] = &[text("socket", Form::Path)];
 

@@ -13,11 +13,16 @@ mod hints;
 mod ingest;
 pub mod mail;
 mod poll;
+mod receive;
 pub mod reconcile;
 mod recover;
 mod rollout;
+#[cfg(test)]
+pub(crate) mod script;
 pub mod signals;
 mod steward;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::collections::BTreeMap;
@@ -32,7 +37,7 @@ use dealclock_model::{ConnectionId, Instant};
 use dealclock_store::{Store, StoreError};
 use tokio::task::JoinSet;
 
-pub use connection::{Connection, ConnectionSpec, Phase};
+pub use connection::{Connection, ConnectionSpec, HookCounts, Phase};
 pub use mail::Mail;
 use signals::{LoopId, Signals};
 pub use steward::{KnownAccount, recall_people};
