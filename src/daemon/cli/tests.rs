@@ -118,7 +118,7 @@ impl Provision for SmallCrm {
     }
 }
 
-fn open(_: Settings) -> std::result::Result<Arc<dyn Connector>, String> {
+pub(super) fn open(_: Settings) -> std::result::Result<Arc<dyn Connector>, String> {
     Ok(Arc::new(SmallCrm))
 }
 

@@ -24,6 +24,10 @@ const TIME_TO_ALLOW: Duration = Duration::minutes(5);
 
 /// Carries the command out.
 pub(super) async fn run(args: &AuthArgs, context: &Context) -> Result<Exit, Failure> {
+    carry_out(args, context, open_browser).await
+}
+
+async fn carry_out(args: &AuthArgs, context: &Context, browser: fn(&str)) -> Result<Exit, Failure> {
     let config = context.config()?;
     let connection = config.connections.get(args.connection.as_str()).ok_or_else(|| {
         let names = config.connections.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -33,7 +37,7 @@ pub(super) async fn run(args: &AuthArgs, context: &Context) -> Result<Exit, Fail
     let clock = context.clock();
     let Opened { connector, source } = open(connection, &context.kit, &context.environment, &clock)?;
     let source = source.ok_or_else(|| no_login(connection))?;
-    let desk = Desk { connection, source, connector, clock, output: context.output };
+    let desk = Desk { connection, source, connector, clock, output: context.output, browser };
     if args.status {
         status::show(&desk).await
     } else if args.revoke {
@@ -55,6 +59,8 @@ struct Desk<'a> {
     connector: Arc<dyn Connector>,
     clock: Arc<dyn Clock>,
     output: Output,
+    /// Opens an address before the person's eyes.
+    browser: fn(&str),
 }
 
 impl Desk<'_> {
@@ -89,7 +95,7 @@ impl Desk<'_> {
         ));
         let code = match listener {
             Some(listener) => {
-                open_browser(&begun.address);
+                (self.browser)(&begun.address);
                 self.await_code(Callback::serve(listener, begun.state)).await?
             }
             None => {
@@ -200,3 +206,6 @@ fn read_line() -> Result<String, Failure> {
 fn nothing_pasted() -> Failure {
     Failure::new(Exit::Usage, "nothing was pasted")
 }
+
+#[cfg(test)]
+mod tests;
