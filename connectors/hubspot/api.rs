@@ -9,8 +9,14 @@ pub const VERSION: &str = "2026-09";
 /// The public address; accounts in the European data centre use the same one.
 pub const BASE_URL: &str = "https://api.hubapi.com";
 
+/// The dated version of the Webhooks Journal, which comes out on its own days.
+pub const JOURNAL_VERSION: &str = "2026-03";
+
 /// The hosts that a token may be sent to.
-pub const HOSTS: &[&str] = &["hubapi.com"];
+pub const TOKEN_HOSTS: &[&str] = &["hubapi.com"];
+
+/// The hosts that are called: those, and where files of the journal are fetched from, without a token.
+pub const HOSTS: &[&str] = &["hubapi.com", "amazonaws.com"];
 
 /// Most records in a batch call, and in a page of the list.
 pub const BATCH: usize = 100;
@@ -35,6 +41,9 @@ pub const KEY: &str = "dealclock_key";
 
 /// The property group that holds what setup makes.
 pub const GROUP: &str = "dealclock";
+
+/// The number of the type of deals.
+pub const DEAL_TYPE: &str = "0-3";
 
 /// A type of HubSpot's objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +95,16 @@ pub fn tasks_of_deals() -> String {
 /// The path of the account's details.
 pub fn account() -> String {
     format!("/account-info/{VERSION}/details")
+}
+
+/// The path of a place in one account's journal: `earliest`, `latest`, or `offset/.../next`.
+pub fn journal(place: &str, account: &str) -> String {
+    format!("/webhooks-journal/journal-local/{JOURNAL_VERSION}/{place}?installPortalId={account}")
+}
+
+/// The path of the journal's subscriptions.
+pub fn subscriptions() -> String {
+    format!("/webhooks-journal/subscriptions/{JOURNAL_VERSION}")
 }
 
 /// Properties of deals.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono_tz::Tz;
 use dealclock_connector::answer::read_json;
-use dealclock_connector::{Access, Authorizer, Bucket, Clock, Error, Limit, Observed, Priority, Quota, Transport};
+use dealclock_connector::{
+    Access, Authorizer, Bucket, Clock, Error, Limit, Observed, Origin, Priority, Quota, Transport, redact,
+};
 use dealclock_model::Instant;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -111,19 +113,11 @@ impl Client {
     pub fn new(
         base: String,
         auth: Arc<dyn Authorizer>,
-        share: f64,
+        quota: Quota,
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
     ) -> Client {
-        Client {
-            base,
-            auth,
-            transport,
-            clock,
-            quota: Quota::new(share, limit_of),
-            zone: Mutex::new(Tz::UTC),
-            kept: Mutex::default(),
-        }
+        Client { base, auth, transport, clock, quota, zone: Mutex::new(Tz::UTC), kept: Mutex::default() }
     }
 
     /// The present instant.
@@ -146,6 +140,31 @@ impl Client {
         let asked = self.asked(&call);
         let answer = self.send(call, asked).await?;
         read_json(&answer).map_err(|unread| garbled(asked, unread))
+    }
+
+    /// Makes a call and reads its answer; `None` where HubSpot has nothing to say.
+    pub async fn ask_for_any<T: DeserializeOwned>(&self, call: Call) -> Result<Option<T>, Refusal> {
+        let asked = self.asked(&call);
+        let answer = self.send(call, asked).await?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        read_json(&answer).map(Some).map_err(|unread| garbled(asked, unread))
+    }
+
+    /// Fetches a file from an address that HubSpot gave, and that `origin` admits; our token stays here.
+    ///
+    /// Whatever goes wrong is worth another try: the address is good for minutes, and asked for again then.
+    pub async fn download<T: DeserializeOwned>(&self, what: &str, address: &str, origin: &Origin) -> Result<T, Error> {
+        let failed = |why: &str| Error::transient(format!("{what}: {why}"));
+        let uri: Uri = address.parse().map_err(|_| failed("the address that HubSpot gave is none"))?;
+        origin.admit(&uri).map_err(|forbidden| Error::rejected(format!("{what}: {forbidden}")))?;
+        let request = Request::get(uri).body(Bytes::new()).map_err(|_| failed("the request cannot be written"))?;
+        let answer = self.transport.send(request).await.map_err(|error| failed(&redact(&error.to_string())))?;
+        if !answer.status().is_success() {
+            return Err(failed(&format!("the file is not given out (status {})", answer.status().as_u16())));
+        }
+        read_json(&answer).map_err(|unread| failed(&unread.to_string()))
     }
 
     /// The calls of a verb of many reads, whose answers are kept while it is unfinished.
@@ -249,6 +268,11 @@ impl Steps<'_> {
         let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(key, Kept { at, body });
     }
+}
+
+/// The budget of an account; both shares are above 0 and at most 1.
+pub fn quota(share: f64, daily_share: f64) -> Quota {
+    Quota::new(share, limit_of).with_daily_share(daily_share)
 }
 
 /// The limits of the smallest account, until its answers say more; see the

@@ -27,6 +27,9 @@ pub enum Position {
         started_at: Instant,
         /// HubSpot's position, from the page before.
         after: Option<String>,
+        /// How often the list was begun anew because HubSpot did not know its position any more.
+        #[serde(default)]
+        restarts: u32,
     },
     /// In the search.
     Search(Search),
@@ -265,9 +268,10 @@ mod tests {
             pass: Some(Pass { started: 1, from: 2, after_id: Some(3), seen: 4, count: 5 }),
             ..Search::since(at(7))
         };
-        for position in
-            [Position::Search(search), Position::List { started_at: at(START), after: Some("a".to_owned()) }]
-        {
+        for position in [
+            Position::Search(search),
+            Position::List { started_at: at(START), after: Some("a".to_owned()), restarts: 1 },
+        ] {
             assert_eq!(Position::of(&position.cursor()), Ok(position));
         }
         assert!(Position::of(&Cursor(serde_json::json!({"in": "nowhere"}))).is_err());

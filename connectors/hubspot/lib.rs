@@ -1,22 +1,27 @@
 //! HubSpot: deals are opportunities, owners are people, reminders are tasks.
 //!
-//! [`connect`] makes the connector from a static token (a service key or a private app). What HubSpot sends is parsed
-//! in [`wire`], what it means is decided in [`translate`] and [`errors`], and the verbs stand in the files of their
-//! names. What could not be verified without a real account is listed in the README beside this file.
+//! [`connect`] makes the connector; it is let in by a static token (a service key or a private app) or by OAuth. What
+//! HubSpot sends is parsed in [`wire`], what it means is decided in [`translate`] and [`errors`], and the verbs stand in
+//! the files of their names. Hints come by webhooks or from the Webhooks Journal, which only an app has. What could not be verified without a real account is listed in the README beside this file.
 
 pub mod api;
+pub mod auth;
 mod check;
 pub mod client;
 pub mod cursor;
 mod discover;
 pub mod errors;
+mod feed;
 mod find;
 mod history;
 mod provision;
 mod read;
 pub mod schema;
 mod schemas;
+pub mod signature;
 pub mod translate;
+mod update;
+mod webhooks;
 pub mod wire;
 mod write;
 
@@ -25,16 +30,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, History, Mapping, Origin, Provision, Result,
-    Settings,
+    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, Feed, History, Mapping, Origin, Provision, Quota,
+    Result, Settings, Webhooks, origin,
 };
 use dealclock_model::{Change, ConnectionId, EffectId, Object, Receipt, RecordRef, Write};
 use http::Uri;
 
 pub use crate::api::HOSTS;
-use crate::client::Client;
+use crate::client::{Client, quota};
+use crate::feed::Journal;
 use crate::find::Keyed;
 use crate::schemas::Schemas;
+use crate::webhooks::Events;
 
 /// What HubSpot's connector is.
 static DESCRIPTOR: Descriptor = Descriptor {
@@ -50,15 +57,25 @@ pub fn connect(settings: Settings) -> std::result::Result<Arc<dyn Connector>, St
     let base = settings.base_url.as_deref().unwrap_or(api::BASE_URL).trim_end_matches('/').to_owned();
     let uri: Uri = base.parse().map_err(|_| format!("base_url: `{base}` is no address"))?;
     // The token goes to HubSpot or to this machine; whether this machine is allowed, the transport knows.
-    Origin::new(HOSTS.iter().copied(), true).admit(&uri).map_err(|why| format!("base_url: {why}"))?;
-    if !(settings.share > 0.0 && settings.share <= 1.0) {
-        return Err(format!("share: {} is not above 0 and at most 1", settings.share));
+    Origin::new(api::TOKEN_HOSTS.iter().copied(), true).admit(&uri).map_err(|why| format!("base_url: {why}"))?;
+    for (name, share) in [("share", settings.share), ("daily_share", settings.daily_share)] {
+        if !(share > 0.0 && share <= 1.0) {
+            return Err(format!("{name}: {share} is not above 0 and at most 1"));
+        }
     }
-    let client = Client::new(base, settings.auth, settings.share, settings.transport, settings.clock);
+    let is_local = uri.host().is_some_and(origin::is_loopback);
+    let client = |auth, quota| {
+        Client::new(base.clone(), auth, quota, Arc::clone(&settings.transport), Arc::clone(&settings.clock))
+    };
+    let account = client(settings.auth, quota(settings.share, settings.daily_share));
+    // The journal is the app's; what it costs is not taken from the account's calls.
+    let journal = settings.app_auth.map(|auth| Journal::new(client(auth, quota(settings.share, 1.0)), is_local));
     Ok(Arc::new(HubSpot {
+        events: settings.webhook_secret.map(|secret| Events::new(settings.connection.clone(), secret)),
         connection: settings.connection,
         mapping: settings.mapping,
-        client,
+        client: account,
+        journal,
         schemas: Schemas::default(),
         keyed: Keyed::default(),
         rights: check::Rights::default(),
@@ -70,6 +87,8 @@ struct HubSpot {
     connection: ConnectionId,
     mapping: Mapping,
     client: Client,
+    journal: Option<Journal>,
+    events: Option<Events>,
     schemas: Schemas,
     keyed: Keyed,
     rights: check::Rights,
@@ -117,5 +136,17 @@ impl Connector for HubSpot {
 
     fn provision(&self) -> Option<&dyn Provision> {
         Some(self)
+    }
+
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        self.events.as_ref().map(|events| events as &dyn Webhooks)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.journal.as_ref().map(|_| self as &dyn Feed)
+    }
+
+    fn quota(&self) -> Option<&Quota> {
+        Some(self.client.quota())
     }
 }

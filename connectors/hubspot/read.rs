@@ -18,20 +18,25 @@ use crate::translate::record;
 use crate::translate::value::instant;
 use crate::wire::{Batch, Object, Page};
 
+/// A list whose positions are refused this often is refused for something else.
+const RESTARTS: u32 = 3;
+
 impl HubSpot {
     /// One page of changes of deals.
     pub(crate) async fn read_changes(&self, since: Option<&Cursor>) -> Result<ChangePage> {
         let position = match since {
             Some(cursor) => Position::of(cursor)?,
-            None => Position::List { started_at: self.client.now(), after: None },
+            None => Position::List { started_at: self.client.now(), after: None, restarts: 0 },
         };
         match position {
-            Position::List { started_at, after } => self.read_list(started_at, after.as_deref()).await,
+            Position::List { started_at, after, restarts } => {
+                self.read_list(started_at, after.as_deref(), restarts).await
+            }
             Position::Search(search) => self.read_search(&search).await,
         }
     }
 
-    async fn read_list(&self, started_at: Instant, after: Option<&str>) -> Result<ChangePage> {
+    async fn read_list(&self, started_at: Instant, after: Option<&str>, restarts: u32) -> Result<ChangePage> {
         let (schema, reading) = self.reading().await?;
         let mut path =
             objects(Kind::Deals, &format!("?limit={BATCH}&archived=false&properties={}", reading.properties.join(",")));
@@ -39,10 +44,20 @@ impl HubSpot {
             path.push_str("&after=");
             path.push_str(&encode(after));
         }
-        let page: Page<Object> = self.client.ask(Call::get("list deals", path)).await.map_err(|r| self.distrust(r))?;
+        let page: Page<Object> = match self.client.ask(Call::get("list deals", path)).await {
+            Ok(page) => page,
+            // A position grows old while we are away; only the list's beginning never does.
+            Err(refusal) if after.is_some() && restarts < RESTARTS && refusal.is_about_content() => {
+                self.distrust(refusal);
+                let begun_anew = Position::List { started_at, after: None, restarts: restarts + 1 };
+                let next = Next::More(begun_anew.cursor());
+                return Ok(ChangePage { changes: Vec::new(), next, as_of: started_at, hints: Vec::new() });
+            }
+            Err(refusal) => return Err(self.distrust(refusal)),
+        };
         let changes = self.translate(&page.results, schema, reading).await?;
         let next = match page.paging.after() {
-            Some(after) => Next::More(Position::List { started_at, after: Some(after.to_owned()) }.cursor()),
+            Some(after) => Next::More(Position::List { started_at, after: Some(after.to_owned()), restarts }.cursor()),
             None => Next::Later(Position::Search(Search::since(started_at)).cursor()),
         };
         Ok(ChangePage { changes, next, as_of: started_at, hints: Vec::new() })
@@ -181,7 +196,7 @@ impl HubSpot {
     }
 
     /// A refused read may mean that the account's shape changed; the next read looks at it again.
-    fn distrust(&self, refusal: Refusal) -> Error {
+    pub(crate) fn distrust(&self, refusal: Refusal) -> Error {
         if refusal.is(StatusCode::BAD_REQUEST) {
             self.schemas.doubt();
         }

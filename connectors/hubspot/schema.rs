@@ -97,6 +97,19 @@ impl Schema {
         self.stage(id).map_or(id, |info| &info.canonical)
     }
 
+    /// The id of a stage by its canonical name, label or id: the one in `pipeline` where several are called so.
+    pub fn stage_called(&self, name: &str, pipeline: Option<&str>) -> Option<&str> {
+        let called = || self.stages.iter().filter(|info| info.canonical == name || info.is_called(name));
+        let here = called().find(|info| Some(info.pipeline.as_str()) == pipeline);
+        here.or_else(|| called().next()).map(|info| info.stage.id.as_str())
+    }
+
+    /// The id of a pipeline by its label or id.
+    pub fn pipeline_called(&self, name: &str) -> Option<&str> {
+        let called = |pipeline: &&Pipeline| pipeline.label == name || pipeline.id == name;
+        self.pipelines.iter().find(called).map(|pipeline| pipeline.id.as_str())
+    }
+
     /// Whether a stage means closed, and whether won; `None` for a stage that is not known.
     pub fn stage_closes(&self, id: &str) -> Option<(bool, bool)> {
         self.stage(id).map(|info| (info.stage.closed, info.stage.won))

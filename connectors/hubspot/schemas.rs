@@ -97,6 +97,13 @@ impl HubSpot {
         Ok((schema, reading))
     }
 
+    /// The account's id.
+    pub(crate) async fn account_id(&self) -> Result<String> {
+        let call = Call::get("read the account", api::account()).priority(Priority::Poll);
+        let account: Account = self.client.ask(call).await?;
+        Ok(account.portal_id.text().to_owned())
+    }
+
     /// Reads account, properties and pipelines; writes wait for them too, so they wait for nobody.
     pub(crate) async fn load_schema(&self, steps: &Steps<'_>) -> Result<Schema> {
         let loaded_at = self.client.now();

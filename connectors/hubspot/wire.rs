@@ -1,10 +1,14 @@
 //! Everything that HubSpot sends, and the only place where it is parsed; every field may be missing.
 
+mod event;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+pub use event::{Event, JournalEntry, JournalFile, Subscription, Subscriptions};
 
 /// A page of a list or of a search.
 #[derive(Debug, Deserialize)]

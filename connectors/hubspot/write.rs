@@ -1,49 +1,57 @@
-//! Writing tasks in batches, with one result for each, whatever the batch as a whole came to.
+//! Writes in batches, with one result for each, whatever the batch as a whole came to.
 
 use std::collections::HashMap;
 
 use dealclock_connector::{Error, ErrorKind, Priority, Result};
-use dealclock_model::effect::{NewTask, TaskUpdate};
+use dealclock_model::effect::NewTask;
 use dealclock_model::{EffectId, Receipt, Write};
 use serde_json::{Value, json};
 
 use crate::HubSpot;
-use crate::api::{BATCH, KEY, Kind, objects, task};
+use crate::api::{BATCH, KEY, Kind, objects};
 use crate::client::Call;
 use crate::errors::{IfLost, Refusal, item_error};
-use crate::read::{Archived, read_batch};
-use crate::translate::task::{KeyPlace, create, key_of, plan_update};
-use crate::wire::{Batch, Failure, Object};
+use crate::translate::task::{KeyPlace, create, key_of};
+use crate::update::waves;
+use crate::wire::{Batch, Failure};
 
 /// One input of a batch: whose effect it is, and what is sent.
-struct Input {
-    effect: EffectId,
-    body: Value,
+pub(crate) struct Input {
+    pub(crate) effect: EffectId,
+    pub(crate) body: Value,
 }
 
-type Outcomes = HashMap<EffectId, Result<Receipt>>;
+/// What became of each effect.
+pub(crate) type Outcomes = HashMap<EffectId, Result<Receipt>>;
 
 impl HubSpot {
     /// Applies writes; one result for each, in order.
     pub(crate) async fn apply_writes(&self, writes: &[(EffectId, Write)]) -> Vec<Result<Receipt>> {
         let mut creations = Vec::new();
         let mut updates = Vec::new();
+        let mut records = Vec::new();
         for (effect, write) in writes {
             match write {
                 Write::CreateTask(new) => creations.push((*effect, new)),
                 Write::UpdateTask(update) => updates.push((*effect, update)),
-                Write::UpdateRecord(_) | Write::SendEmail(_) => {}
+                Write::UpdateRecord(update) => records.push((*effect, update)),
+                Write::SendEmail(_) => {}
             }
         }
         let mut outcomes = Outcomes::with_capacity(writes.len());
         self.create_tasks(&creations, &mut outcomes).await;
-        for wave in waves(&updates) {
+        for wave in waves(&updates, |update| update.task.as_str()) {
             self.update_tasks(&wave, &mut outcomes).await;
+        }
+        for wave in waves(&records, |update| update.record.id.as_str()) {
+            self.update_deals(&wave, &mut outcomes).await;
         }
         let of = |(effect, write): &(EffectId, Write)| match (write, outcomes.get(effect)) {
             (_, Some(outcome)) => outcome.clone(),
             (Write::SendEmail(_), None) => Err(Error::rejected("send an e-mail: HubSpot's tasks are no mail")),
-            (Write::UpdateRecord(_), None) => Err(Error::rejected("update deals: not a write of this connector")),
+            (Write::UpdateRecord(_), None) => {
+                Err(Error::transient("update deals: HubSpot said nothing about this one"))
+            }
             (Write::UpdateTask(_), None) => Err(Error::transient("update tasks: HubSpot said nothing about this one")),
             (Write::CreateTask(_), None) => Err(Error::unknown("create tasks: HubSpot said nothing about this one")),
         };
@@ -96,60 +104,9 @@ impl HubSpot {
         }
     }
 
-    async fn update_tasks(&self, updates: &[(EffectId, &TaskUpdate)], outcomes: &mut Outcomes) {
-        for updates in updates.chunks(BATCH) {
-            let ids: Vec<&str> = updates.iter().map(|(_, update)| update.task.as_str()).collect();
-            let wanted = [task::STATUS, task::OWNER, task::DUE, task::BODY].map(str::to_owned);
-            let call = read_batch("read tasks before an update", Kind::Tasks, &wanted, &ids, Archived::No);
-            let current: Batch = match self.client.ask(call.priority(Priority::Write)).await {
-                Ok(current) => current,
-                Err(refusal) => {
-                    outcomes.extend(updates.iter().map(|(effect, _)| (*effect, Err(refusal.error.clone()))));
-                    continue;
-                }
-            };
-            self.write_differences(updates, &current.results, outcomes).await;
-        }
-    }
-
-    async fn write_differences(
-        &self,
-        updates: &[(EffectId, &TaskUpdate)],
-        current: &[Object],
-        outcomes: &mut Outcomes,
-    ) {
-        let now = self.client.now();
-        let mut inputs = Vec::new();
-        let mut kept = HashMap::new();
-        for (effect, update) in updates {
-            let Some(found) = current.iter().find(|found| found.id.text() == update.task) else {
-                outcomes.insert(*effect, Ok(left_alone(update)));
-                continue;
-            };
-            let plan = plan_update(found, &update.expect, &update.set, now);
-            if plan.properties.is_empty() {
-                let found = plan.kept.is_empty();
-                outcomes.insert(*effect, Ok(Receipt { id: Some(update.task.clone()), found, kept: plan.kept }));
-                continue;
-            }
-            kept.insert(*effect, plan.kept);
-            let trace = effect.to_string();
-            let body = json!({ "id": update.task, "properties": plan.properties, "objectWriteTraceId": trace });
-            inputs.push(Input { effect: *effect, body });
-        }
-        let mut refused = Vec::new();
-        self.send_batch(&Batched::UPDATE, &inputs, outcomes, &mut refused).await;
-        outcomes.extend(refused.into_iter().map(|(effect, error)| (effect, Err(error))));
-        for (effect, kept) in kept {
-            if let Some(Ok(receipt)) = outcomes.get_mut(&effect) {
-                receipt.kept.extend(kept);
-            }
-        }
-    }
-
     /// Sends a batch. When HubSpot refuses it as a whole for its content, the halves are sent, as new requests of their
     /// own, until the bad input stands alone: one bad reminder must not hold up ninety-nine.
-    async fn send_batch(
+    pub(crate) async fn send_batch(
         &self,
         kind: &Batched,
         inputs: &[Input],
@@ -159,7 +116,7 @@ impl HubSpot {
         let mut parts = if inputs.is_empty() { Vec::new() } else { vec![inputs] };
         while let Some(part) = parts.pop() {
             let bodies: Vec<&Value> = part.iter().map(|input| &input.body).collect();
-            let call = Call::post(kind.what, objects(Kind::Tasks, kind.path), json!({ "inputs": bodies }));
+            let call = Call::post(kind.what, objects(kind.object, kind.path), json!({ "inputs": bodies }));
             let call = call.priority(Priority::Write);
             let call = match kind.if_lost {
                 IfLost::MayBeApplied => call.creates(),
@@ -179,15 +136,24 @@ impl HubSpot {
 }
 
 /// A kind of batch call.
-struct Batched {
-    what: &'static str,
+pub(crate) struct Batched {
+    pub(crate) what: &'static str,
+    object: Kind,
     path: &'static str,
     if_lost: IfLost,
 }
 
 impl Batched {
-    const CREATE: Batched = Batched { what: "create tasks", path: "/batch/create", if_lost: IfLost::MayBeApplied };
-    const UPDATE: Batched = Batched { what: "update tasks", path: "/batch/update", if_lost: IfLost::AskAgain };
+    const CREATE: Batched =
+        Batched { what: "create tasks", object: Kind::Tasks, path: "/batch/create", if_lost: IfLost::MayBeApplied };
+
+    /// Changes of tasks.
+    pub(crate) const UPDATE_TASKS: Batched =
+        Batched { what: "update tasks", object: Kind::Tasks, path: "/batch/update", if_lost: IfLost::AskAgain };
+
+    /// Changes of deals.
+    pub(crate) const UPDATE_DEALS: Batched =
+        Batched { what: "update deals", object: Kind::Deals, path: "/batch/update", if_lost: IfLost::AskAgain };
 }
 
 /// Splits an answer by input: results and errors come in any order, and some may be missing.
@@ -241,23 +207,4 @@ fn give_to_all(part: &[Input], refusal: &Refusal, outcomes: &mut Outcomes, refus
             outcomes.insert(input.effect, Err(refusal.error.clone()));
         }
     }
-}
-
-fn left_alone(update: &TaskUpdate) -> Receipt {
-    Receipt { id: Some(update.task.clone()), found: false, kept: vec!["the task was deleted".to_owned()] }
-}
-
-/// HubSpot refuses two inputs about one record in a batch; a second update of a task waits for the first.
-fn waves<'a>(updates: &[(EffectId, &'a TaskUpdate)]) -> Vec<Vec<(EffectId, &'a TaskUpdate)>> {
-    let mut waves: Vec<Vec<(EffectId, &TaskUpdate)>> = Vec::new();
-    let mut earlier: HashMap<&str, usize> = HashMap::new();
-    for (effect, update) in updates {
-        let count = earlier.entry(update.task.as_str()).or_default();
-        if *count == waves.len() {
-            waves.push(Vec::new());
-        }
-        waves[*count].push((*effect, update));
-        *count += 1;
-    }
-    waves
 }

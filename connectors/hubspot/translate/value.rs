@@ -63,7 +63,7 @@ fn date_of(text: &str, zone: Tz) -> Option<NaiveDate> {
 }
 
 /// The first instant of a local date.
-fn begin_of(date: NaiveDate, zone: Tz) -> Option<Instant> {
+pub fn begin_of(date: NaiveDate, zone: Tz) -> Option<Instant> {
     let midnight = date.and_time(NaiveTime::MIN);
     (0..4).find_map(|hours| {
         let local = midnight.checked_add_signed(Duration::hours(hours))?;
