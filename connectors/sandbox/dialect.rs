@@ -8,8 +8,10 @@ use http::{Request, Response};
 use crate::dump::Dump;
 use crate::edit::Edit;
 use crate::hubspot::HubSpot;
-use crate::options::{Crm, Options};
+use crate::options::Crm;
 use crate::org::Org;
+use crate::org::id::Id;
+use crate::org::kind::Kind;
 use crate::people_at_work::EditRefused;
 use crate::portal::instant::Millis;
 use crate::{hubspot, org};
@@ -21,14 +23,6 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// A fresh account.
-    pub(crate) fn new(options: Options) -> Dialect {
-        match options.crm {
-            Crm::HubSpot => Dialect::HubSpot(Box::new(HubSpot::new(options))),
-            Crm::Salesforce => Dialect::Salesforce(Box::new(Org::new(&options.org_options()))),
-        }
-    }
-
     pub(crate) fn crm(&self) -> Crm {
         match self {
             Dialect::HubSpot(_) => Crm::HubSpot,
@@ -97,7 +91,7 @@ impl Dialect {
     pub(crate) fn set_lag(&mut self, lag: Duration) {
         match self {
             Dialect::HubSpot(hubspot) => hubspot.portal.set_index_lag(lag),
-            Dialect::Salesforce(org) => org.set_lag(lag),
+            Dialect::Salesforce(org) => org.set_commit_lag(lag),
         }
     }
 
@@ -106,7 +100,11 @@ impl Dialect {
     pub(crate) fn set_record_lag(&mut self, record_type: &str, id: &str, lag: Duration) -> Option<bool> {
         match self {
             Dialect::HubSpot(hubspot) => hubspot.set_record_lag(record_type, id, lag),
-            Dialect::Salesforce(org) => org.set_record_lag(record_type, id, lag),
+            Dialect::Salesforce(org) => {
+                let (kind, id) = (Kind::parse(record_type)?, Id::parse(id)?);
+                org.set_record_lag(id, lag);
+                Some(org.table(kind).get(id).is_some())
+            }
         }
     }
 }

@@ -138,6 +138,14 @@ pub enum Edit {
         /// The new zone, an IANA name; `None` clears it.
         zone: Option<String>,
     },
+    /// An administrator sets when the whole company works, Monday to Friday, where the CRM keeps that for all at once;
+    /// elsewhere each person has hours of their own.
+    SetOfficeHours {
+        /// The first minute of the day.
+        start_minute: u32,
+        /// The first minute after it.
+        end_minute: u32,
+    },
     /// An administrator renames a stage; its id stays.
     RenameStage {
         /// The pipeline's id.

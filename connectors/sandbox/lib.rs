@@ -21,10 +21,14 @@ mod seed;
 mod serve;
 mod snapshot;
 pub mod time;
+mod tls;
 
 pub use control::Calls;
 pub use faults::{Fault, FaultRule, When};
 pub use options::{Crm, Limits, Options, Scope, Token};
+pub use org::admin::AdminAct;
+pub use org::options::{App, OrgLimits, OrgOptions, OrgUser};
 pub use people_at_work::EditRefused;
 pub use sandbox::{Dropped, Sandbox};
-pub use serve::{serve, serve_with};
+pub use serve::{serve, serve_tls, serve_with};
+pub use tls::Identity;

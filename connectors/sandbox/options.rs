@@ -7,8 +7,6 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::org::OrgOptions;
-
 /// The CRM whose dialect a sandbox speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,11 +28,9 @@ impl Crm {
     }
 }
 
-/// The settings of a sandbox.
+/// The settings of a sandbox that speaks HubSpot's dialect.
 #[derive(Clone)]
 pub struct Options {
-    /// The dialect.
-    pub crm: Crm,
     /// The tokens that are let in.
     pub tokens: Vec<Token>,
     /// Decides every random choice: ids, seeded records, faults with a probability.
@@ -61,7 +57,6 @@ impl Options {
     /// The usual settings: one token that may do everything, the limits of a Professional account, no index lag.
     pub fn new(token: impl Into<String>, start: DateTime<Utc>) -> Options {
         Options {
-            crm: Crm::HubSpot,
             tokens: vec![Token::with_all_scopes(token)],
             seed: 1,
             portal_id: 147_893_286,
@@ -73,11 +68,6 @@ impl Options {
             start,
             unique_task_properties: true,
         }
-    }
-
-    /// What an org is made with.
-    pub(crate) fn org_options(&self) -> OrgOptions {
-        OrgOptions { start: self.start.timestamp_millis() }
     }
 }
 

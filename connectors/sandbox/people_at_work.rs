@@ -80,6 +80,8 @@ impl Portal {
                 owner.archived = owner.archived.or(Some(now));
             }),
             Edit::ReactivateOwner { owner } => self.change_owner(owner, |owner, _| owner.archived = None),
+            // Hours are each person's own here, and come with the person.
+            Edit::SetOfficeHours { .. } => {}
             Edit::SetZone { owner, zone } => self.set_zone(owner, zone.as_deref()),
             Edit::RenameStage { pipeline, stage, label } => self.rename_stage(pipeline, stage, label),
         }

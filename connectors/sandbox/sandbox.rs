@@ -15,8 +15,11 @@ use crate::dialect::Dialect;
 use crate::dump::Dump;
 use crate::edit::Edit;
 use crate::faults::{FaultRule, Faults};
+use crate::hubspot::HubSpot;
 use crate::misfortune::{self, Reply};
 use crate::options::{Crm, Limits, Options, Token};
+use crate::org::Org;
+use crate::org::options::OrgOptions;
 use crate::people_at_work::EditRefused;
 use crate::portal::instant::to_datetime;
 
@@ -46,14 +49,19 @@ pub(crate) struct State {
 }
 
 impl Sandbox {
-    /// A fresh account.
+    /// A fresh account that speaks HubSpot's dialect.
     pub fn new(options: Options) -> Sandbox {
-        let state = State {
-            calls: BTreeMap::new(),
-            statuses: BTreeMap::new(),
-            faults: Faults::new(options.seed),
-            account: Dialect::new(options),
-        };
+        let seed = options.seed;
+        Sandbox::holding(Dialect::HubSpot(Box::new(HubSpot::new(options))), seed)
+    }
+
+    /// A fresh org, which speaks Salesforce's dialect.
+    pub fn org(options: &OrgOptions) -> Sandbox {
+        Sandbox::holding(Dialect::Salesforce(Box::new(Org::new(options))), options.seed)
+    }
+
+    fn holding(account: Dialect, seed: u64) -> Sandbox {
+        let state = State { account, calls: BTreeMap::new(), statuses: BTreeMap::new(), faults: Faults::new(seed) };
         Sandbox { state: Arc::new(Mutex::new(state)) }
     }
 

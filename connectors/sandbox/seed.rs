@@ -14,12 +14,12 @@ use crate::portal::schema::PropertyId;
 use crate::refusal::Refusal;
 
 /// Seeded deals are at most this old.
-const OLDEST: Millis = 180 * DAY;
+pub(crate) const OLDEST: Millis = 180 * DAY;
 
 /// Owner id, user id, first name, last name, zone, whether a manager.
-type Colleague = (&'static str, &'static str, &'static str, &'static str, Option<&'static str>, bool);
+pub(crate) type Colleague = (&'static str, &'static str, &'static str, &'static str, Option<&'static str>, bool);
 
-const PEOPLE: [Colleague; 12] = [
+pub(crate) const PEOPLE: [Colleague; 12] = [
     ("64492901", "28604201", "Anna", "Becker", Some("Europe/Berlin"), false),
     ("64492902", "28604202", "Jonas", "Wolf", Some("Europe/Berlin"), false),
     ("64492903", "28604203", "Claire", "Martin", Some("Europe/Paris"), false),
@@ -120,7 +120,8 @@ impl Words {
     }
 }
 
-fn person((owner_id, user_id, first_name, last_name, zone, manager): Colleague) -> NewPerson {
+/// A colleague as an administrator invites them.
+pub(crate) fn person((owner_id, user_id, first_name, last_name, zone, manager): Colleague) -> NewPerson {
     NewPerson {
         owner_id: owner_id.to_owned(),
         user_id: user_id.to_owned(),
@@ -149,18 +150,20 @@ fn renewals() -> NewPipeline {
     NewPipeline { id: "1054300".to_owned(), label: "Renewals".to_owned(), stages: stages.into() }
 }
 
-fn name(chance: &mut SmallRng) -> String {
+/// What an opportunity may be called.
+pub(crate) fn name(chance: &mut SmallRng) -> String {
     let mut word = |words: &[&'static str]| words.choose(chance).copied().unwrap_or_default();
     format!("{} {}: {}", word(&CUSTOMERS), word(&FORMS), word(&GOODS))
 }
 
-fn amount(chance: &mut SmallRng) -> String {
+/// What one may be worth.
+pub(crate) fn amount(chance: &mut SmallRng) -> String {
     let hundreds: u32 = chance.random_range(5..2_000);
     format!("{}.00", hundreds * 100)
 }
 
 /// The place of one of many numbers in a length of time.
-fn spread(length: Millis, number: usize, of: usize) -> Millis {
+pub(crate) fn spread(length: Millis, number: usize, of: usize) -> Millis {
     let share = |number: usize| i128::try_from(number).unwrap_or(0);
     let place = i128::from(length) * share(number) / share(of).max(1);
     Millis::try_from(place).unwrap_or(length)

@@ -1,4 +1,4 @@
-//! The sandbox behind a socket: HTTP/1.1, with connections that break where a fault says so.
+//! The sandbox behind a socket: HTTP/1.1, plain or over TLS, with connections that break where a fault says so.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,17 +11,21 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::header::HOST;
+use http::uri::{Parts, Scheme};
+use http::{Request, Response, StatusCode, Uri};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tower::ServiceExt;
 
 use crate::misfortune::{Manner, Reply};
 use crate::sandbox::{Dropped, Sandbox};
+use crate::tls::Identity;
 
 /// The largest call that is read.
 const LARGEST_CALL: usize = 16 * 1024 * 1024;
@@ -35,6 +39,20 @@ pub async fn serve(sandbox: Sandbox, listener: TcpListener) -> io::Result<()> {
 
 /// Serves further routes besides those of the sandbox; they come before its own.
 pub async fn serve_with(sandbox: Sandbox, further: Router, listener: TcpListener) -> io::Result<()> {
+    listen(sandbox, further, listener, None).await
+}
+
+/// Serves the same over TLS only.
+pub async fn serve_tls(sandbox: Sandbox, further: Router, listener: TcpListener, identity: Identity) -> io::Result<()> {
+    listen(sandbox, further, listener, Some(identity)).await
+}
+
+async fn listen(
+    sandbox: Sandbox,
+    further: Router,
+    listener: TcpListener,
+    identity: Option<Identity>,
+) -> io::Result<()> {
     let own = Router::new().fallback(answer).with_state(sandbox);
     let router = further.fallback_service(own);
     let mut connections = JoinSet::new();
@@ -42,7 +60,16 @@ pub async fn serve_with(sandbox: Sandbox, further: Router, listener: TcpListener
         tokio::select! {
             accepted = listener.accept() => {
                 let (stream, _) = accepted?;
-                connections.spawn(converse(stream, router.clone()));
+                let router = router.clone();
+                match identity.clone() {
+                    None => connections.spawn(converse(stream, Scheme::HTTP, router)),
+                    Some(identity) => connections.spawn(async move {
+                        match identity.acceptor.accept(stream).await {
+                            Ok(stream) => converse(stream, Scheme::HTTPS, router).await,
+                            Err(error) => tracing::debug!(%error, "a caller did not agree on TLS"),
+                        }
+                    }),
+                };
             }
             Some(_) = connections.join_next() => {}
         }
@@ -50,9 +77,13 @@ pub async fn serve_with(sandbox: Sandbox, further: Router, listener: TcpListener
 }
 
 /// Answers the calls of one connection until it ends or a fault breaks it.
-async fn converse(stream: TcpStream, router: Router) {
-    let service = service_fn(move |request: Request<Incoming>| {
+async fn converse<S>(stream: S, scheme: Scheme, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let router = router.clone();
+        make_absolute(&mut request, &scheme);
         async move {
             let response =
                 router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never: Infallible| match never {});
@@ -65,6 +96,19 @@ async fn converse(stream: TcpStream, router: Router) {
     let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     if let Err(error) = served {
         tracing::debug!(%error, "a connection to the sandbox ended early");
+    }
+}
+
+/// Writes the whole address that was called into the call, so that links in the answer lead back to it.
+fn make_absolute(request: &mut Request<Incoming>, scheme: &Scheme) {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let Some(authority) = host.and_then(|host| host.parse().ok()) else { return };
+    let mut parts = Parts::default();
+    parts.scheme = Some(scheme.clone());
+    parts.authority = Some(authority);
+    parts.path_and_query = request.uri().path_and_query().cloned();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
     }
 }
 

@@ -1,6 +1,7 @@
 //! `dealclock demo`: a company in the sandbox, the real daemon against it over HTTP, and fast time.
 
 mod files;
+mod play;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -10,29 +11,17 @@ use dealclock_daemon::cli::{Context, DemoArgs, Exit, Failure, Output, serve};
 use dealclock_daemon::config::{Environment, Loaded};
 use dealclock_daemon::patience::patiently;
 use dealclock_daemon::{clock, connect, log, needs};
-use dealclock_sandbox::Sandbox;
-use dealclock_sandbox::audit::{AuditedRule, Tolerance, audit, stories};
-use dealclock_sandbox::company::{Company, CompanyOptions};
-use dealclock_sandbox::time::{Director, TimeMode, VirtualTime, routes};
-use tokio::net::TcpListener;
 
-/// The token of the demo's account; worth nothing anywhere else.
-const TOKEN: &str = "pat-na1-demo";
+use play::Play;
+use report::{Count, Outcome};
 
 /// Carries the command out.
 pub async fn run(args: DemoArgs, output: Output) -> Result<Exit, Failure> {
-    let company = Company::new(args.seed, &CompanyOptions { days: args.days, ..CompanyOptions::default() });
-    let sandbox = crate::sandbox::company_sandbox(&company, args.seed, TOKEN);
-    let mut director = Director::new(sandbox.clone(), company.timeline.clone());
-    director.advance_to(company.start);
-    let time = VirtualTime::new(director, TimeMode::Lockstep { expected_followers: 1 }, Some(company.end));
-
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = format!("http://{}", listener.local_addr()?);
-    let server = tokio::spawn(dealclock_sandbox::serve_with(sandbox.clone(), routes(time.clone()), listener));
+    let crms = crate::kit::crms(&args.crm)?;
+    let play = Play::open(&crms, args.seed, args.days).await?;
     let place = Place::new(args.keep.clone())?;
-    files::write(place.path(), &company, &address, TOKEN)?;
-    report::introduce(&company, &args, &address, output);
+    files::write(place.path(), &play.links())?;
+    report::introduce(&play, &args, output);
 
     let config = place.path().join(files::CONFIG);
     let context =
@@ -40,14 +29,14 @@ pub async fn run(args: DemoArgs, output: Output) -> Result<Exit, Failure> {
     let loaded = context.load()?;
     log::start(&loaded.config.log);
     make_fields(&loaded, &context).await?;
-    let progress = tokio::spawn(report::show_progress(time, company.start, company.end));
+    let company = &play.scenes[0].company;
+    let progress = tokio::spawn(report::show_progress(play.time.clone(), company.start, company.end));
     let served = serve(loaded, &context).await;
     progress.abort();
     // The bar is taken off the terminal when its task has ended, before anything else is printed.
     let _ = progress.await;
-    server.abort();
     served?;
-    judge(&company, &sandbox, &args, &context, &place)
+    judge(&play, &args, &context, &place)
 }
 
 /// Makes the fields that the rules need, as `dealclock setup` does.
@@ -66,24 +55,20 @@ async fn make_fields(loaded: &Loaded, context: &Context) -> Result<(), Failure> 
     Ok(())
 }
 
-fn judge(
-    company: &Company,
-    sandbox: &Sandbox,
-    args: &DemoArgs,
-    context: &Context,
-    place: &Place,
-) -> Result<Exit, Failure> {
-    let dump = sandbox.dump();
-    let rule = AuditedRule::running_example(company, &dump);
-    let tolerance = Tolerance::usual(company.start);
-    let audited = audit(&dump, &rule, &tolerance);
+fn judge(play: &Play, args: &DemoArgs, context: &Context, place: &Place) -> Result<Exit, Failure> {
     let loaded = context.load()?;
     let counted = report::count_violations(&loaded)?;
-    let outcome = report::Outcome { args, audited: &audited, violations: counted, calls: sandbox.calls() };
+    let (mut counts, mut told) = (Vec::new(), Vec::new());
+    for scene in &play.scenes {
+        let (audited, stories) = scene.judge();
+        let violations = counted.get(scene.connection).copied().unwrap_or_default();
+        counts.push(Count { scene, audited, violations, calls: scene.sandbox.calls() });
+        told.push(stories);
+    }
+    let outcome = Outcome { args, counts };
     context.output.document(&outcome.document());
-    report::tell(&stories(&dump, &rule, &tolerance), &outcome, place.kept(), context.output);
-    let right = audited.reminders_duplicate == 0 && audited.reminders_missing == 0;
-    Ok(if right { Exit::Ok } else { Exit::Found })
+    report::tell(&told, &outcome, place.kept(), context.output);
+    Ok(if outcome.is_right() { Exit::Ok } else { Exit::Found })
 }
 
 /// Where the demo's files are: kept where the person wants them, else gone with the demo.

@@ -13,21 +13,30 @@ use dealclock_daemon::launch::open_store;
 use dealclock_model::{CaseId, Object, RecordId, RecordRef, What};
 use dealclock_sandbox::Calls;
 use dealclock_sandbox::audit::{AuditReport, Story, StoryKind};
-use dealclock_sandbox::company::Company;
 use dealclock_sandbox::time::VirtualTime;
 use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Deals whose whole story is told.
+use super::play::{Play, Scene};
+
+/// Deals whose whole story is told, on all connections together.
 const STORIES: usize = 6;
 
 /// What came of the demo.
 pub struct Outcome<'a> {
     /// How it was asked for.
     pub args: &'a DemoArgs,
+    /// What came of each connection; never empty.
+    pub counts: Vec<Count<'a>>,
+}
+
+/// What came of one connection.
+pub struct Count<'a> {
+    /// Where it leads.
+    pub scene: &'a Scene,
     /// What the auditor found.
-    pub audited: &'a AuditReport,
+    pub audited: AuditReport,
     /// Violations that the daemon counted.
     pub violations: u64,
     /// Calls by endpoint.
@@ -35,13 +44,29 @@ pub struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// The JSON document.
-    pub fn document(&self) -> serde_json::Value {
-        let audited = self.audited;
+    /// Whether every reminder that was due is there once.
+    pub fn is_right(&self) -> bool {
+        let right = |count: &Count<'_>| count.audited.reminders_duplicate == 0 && count.audited.reminders_missing == 0;
+        self.counts.iter().all(right)
+    }
+
+    /// The JSON document: what came of all connections together, and of each where there are several.
+    pub fn document(&self) -> Value {
+        let mut document = json!({ "crm": self.args.crm, "days": self.args.days, "seed": self.args.seed });
+        let counts = self.counts.iter().map(|count| (count.scene.connection, count.document()));
+        let counts: BTreeMap<_, _> = counts.collect();
+        counts.values().for_each(|count| add(&mut document, count));
+        if counts.len() > 1 {
+            document["connections"] = json!(counts);
+        }
+        document
+    }
+}
+
+impl Count<'_> {
+    fn document(&self) -> Value {
+        let audited = &self.audited;
         json!({
-            "crm": self.args.crm,
-            "days": self.args.days,
-            "seed": self.args.seed,
             "reminders_due": audited.reminders_due,
             "reminders_created": audited.reminders_created,
             "reminders_duplicate": audited.reminders_duplicate,
@@ -60,17 +85,42 @@ impl Outcome<'_> {
     }
 }
 
+/// Adds up numbers, puts lists one after another, and does the same for what lies within; what is alone stays.
+fn add(sum: &mut Value, other: &Value) {
+    match (sum, other) {
+        (Value::Object(sum), Value::Object(other)) => {
+            for (key, value) in other {
+                match sum.get_mut(key) {
+                    Some(known) => add(known, value),
+                    None => drop(sum.insert(key.clone(), value.clone())),
+                }
+            }
+        }
+        (Value::Array(sum), Value::Array(other)) => sum.extend(other.iter().cloned()),
+        (sum, other) => {
+            if let (Some(one), Some(more)) = (sum.as_u64(), other.as_u64()) {
+                *sum = (one + more).into();
+            }
+        }
+    }
+}
+
 /// Says what is about to happen.
-pub fn introduce(company: &Company, args: &DemoArgs, address: &str, output: Output) {
+pub fn introduce(play: &Play, args: &DemoArgs, output: Output) {
+    output.text("Dealclock demo".bold());
+    for Scene { crm, company, address, .. } in &play.scenes {
+        output.text(format_args!(
+            "A company of {} people works in a sandbox CRM that speaks {}'s dialect at {address}.",
+            company.cast.members().count(),
+            crm.label(),
+        ));
+    }
     output.text(format_args!(
-        "{}\nA company of {} people works in a sandbox CRM that speaks {}'s dialect at {address}.\n\
-         Dealclock runs beside it with one rule: a proposal within 5 days for every deal of 50,000 and more.\n\
+        "Dealclock runs beside {} with one rule: a proposal within 5 days for every deal of 50,000 and more.\n\
          {} days pass, from {} (seed {}).\n",
-        "Dealclock demo".bold(),
-        company.cast.members().count(),
-        args.crm,
+        if play.scenes.len() > 1 { "them" } else { "it" },
         args.days,
-        company.start.format("%A %-d %B %Y"),
+        play.scenes[0].company.start.format("%A %-d %B %Y"),
         args.seed,
     ));
 }
@@ -96,12 +146,13 @@ pub async fn show_progress(time: VirtualTime, start: DateTime<Utc>, end: DateTim
     }
 }
 
-/// Violations that the daemon counted, by its journal.
-pub fn count_violations(loaded: &Loaded) -> Result<u64, Failure> {
+/// Violations that the daemon counted on each connection, by its journal.
+pub fn count_violations(loaded: &Loaded) -> Result<BTreeMap<String, u64>, Failure> {
     let store = open_store(&loaded.config)?;
-    let mut counted = 0u64;
+    let mut counted = BTreeMap::new();
     for connection in loaded.config.connections.keys() {
         let mut after: Option<RecordId> = None;
+        let violations: &mut u64 = counted.entry(connection.to_string()).or_default();
         loop {
             let ids = store.record_ids(connection, Object::Opportunity, after.as_ref(), 500)?;
             let Some(last) = ids.last().cloned() else { break };
@@ -109,7 +160,7 @@ pub fn count_violations(loaded: &Loaded) -> Result<u64, Failure> {
                 let record = RecordRef { connection: connection.clone(), object: Object::Opportunity, id };
                 let journal = store.journal(&CaseId::Record(record), None, usize::MAX)?;
                 let times = |what| journal.iter().filter(|(_, entry)| entry.what == what).count() as u64;
-                counted += times(What::Violated).saturating_sub(times(What::Withdrawn));
+                *violations += times(What::Violated).saturating_sub(times(What::Withdrawn));
             }
             after = Some(last);
         }
@@ -117,22 +168,21 @@ pub fn count_violations(loaded: &Loaded) -> Result<u64, Failure> {
     Ok(counted)
 }
 
-/// Tells what people saw, and the count.
-pub fn tell(stories: &[Story], outcome: &Outcome<'_>, kept: Option<&Path>, output: Output) {
-    let mut by_deal: BTreeMap<&str, Vec<&Story>> = BTreeMap::new();
-    for story in stories {
-        by_deal.entry(&story.deal).or_default().push(story);
-    }
-    output.text("What some of them saw, each in their own time:\n");
-    for deal in telling_deals(&by_deal) {
-        output.text(format_args!("{}", format_args!("deal {deal}").bold()));
-        for story in &by_deal[deal] {
-            let at = story.at.with_timezone(&story.zone).format("%a %-d %b %H:%M");
-            output.text(format_args!("  {at}  {}", story.text));
+/// Tells what people saw on each connection, and the counts.
+pub fn tell(stories: &[Vec<Story>], outcome: &Outcome<'_>, kept: Option<&Path>, output: Output) {
+    let several = outcome.counts.len() > 1;
+    for (count, stories) in outcome.counts.iter().zip(stories) {
+        if several {
+            output.text(format_args!("{} ({})", count.scene.crm.label().bold(), count.scene.connection));
         }
-        output.text("");
+        tell_stories(stories, STORIES / outcome.counts.len(), output);
     }
-    count(outcome, output);
+    for count in &outcome.counts {
+        if several {
+            output.text(format_args!("{} ({})", count.scene.crm.label().bold(), count.scene.connection));
+        }
+        show_count(count, output);
+    }
     match kept {
         Some(path) => output.text(format_args!(
             "\nLook further:\n  dealclock explain --config {0}/dealclock.toml DEAL     what happened to a deal, and why\n  \
@@ -147,13 +197,29 @@ pub fn tell(stories: &[Story], outcome: &Outcome<'_>, kept: Option<&Path>, outpu
     }
 }
 
+fn tell_stories(stories: &[Story], deals: usize, output: Output) {
+    let mut by_deal: BTreeMap<&str, Vec<&Story>> = BTreeMap::new();
+    for story in stories {
+        by_deal.entry(&story.deal).or_default().push(story);
+    }
+    output.text("What some of them saw, each in their own time:\n");
+    for deal in telling_deals(&by_deal, deals) {
+        output.text(format_args!("{}", format_args!("deal {deal}").bold()));
+        for story in &by_deal[deal] {
+            let at = story.at.with_timezone(&story.zone).format("%a %-d %b %H:%M");
+            output.text(format_args!("  {at}  {}", story.text));
+        }
+        output.text("");
+    }
+}
+
 /// The deals that together show the most kinds of things.
-fn telling_deals<'a>(by_deal: &BTreeMap<&'a str, Vec<&Story>>) -> Vec<&'a str> {
+fn telling_deals<'a>(by_deal: &BTreeMap<&'a str, Vec<&Story>>, deals: usize) -> Vec<&'a str> {
     let kinds = |deal: &str| -> HashSet<Discriminant<StoryKind>> {
         by_deal[deal].iter().map(|story| discriminant(&story.kind)).collect()
     };
     let (mut seen, mut told) = (HashSet::new(), Vec::new());
-    while told.len() < STORIES {
+    while told.len() < deals {
         let fresh = |deal: &str| kinds(deal).iter().filter(|kind| !seen.contains(*kind)).count();
         let rest = by_deal.keys().copied().filter(|deal| !told.contains(deal));
         let Some(next) = rest.max_by_key(|deal| (fresh(deal), kinds(deal).len(), std::cmp::Reverse(*deal))) else {
@@ -165,8 +231,8 @@ fn telling_deals<'a>(by_deal: &BTreeMap<&'a str, Vec<&Story>>) -> Vec<&'a str> {
     told
 }
 
-fn count(outcome: &Outcome<'_>, output: Output) {
-    let audited = outcome.audited;
+fn show_count(count: &Count<'_>, output: Output) {
+    let audited = &count.audited;
     let mut rows = table(&["the auditor's count, from the CRM's own history", ""]);
     for (what, number) in [
         ("reminders due", audited.reminders_due),
@@ -174,14 +240,28 @@ fn count(outcome: &Outcome<'_>, output: Output) {
         ("  of them twice", audited.reminders_duplicate),
         ("  missing", audited.reminders_missing),
         ("tasks completed by themselves", audited.tasks_completed),
-        ("violations, by the daemon", outcome.violations),
+        ("violations, by the daemon", count.violations),
         ("violations, by the auditor", audited.violations),
-        ("calls to the CRM", outcome.calls.calls.values().sum()),
+        ("calls to the CRM", count.calls.calls.values().sum()),
     ] {
         rows.add_row([what.to_owned(), number.to_string()]);
     }
     output.text(rows);
     for fault in audited.faults() {
         output.text(format_args!("{} {fault:?}", "wrong:".red().bold()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_of_several_connections_is_added_up() {
+        let mut sum = json!({ "crm": "both" });
+        for count in [json!({ "due": 3, "calls": { "a": 1, "b": 2 }, "faults": [1] }), json!({ "due": 4, "calls": { "b": 5 }, "faults": [2] })] {
+            add(&mut sum, &count);
+        }
+        assert_eq!(sum, json!({ "crm": "both", "due": 7, "calls": { "a": 1, "b": 7 }, "faults": [1, 2] }));
     }
 }

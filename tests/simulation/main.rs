@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chrono::Duration;
 use dealclock_sandbox::audit::{Matter, Tolerance};
 use dealclock_sandbox::company::CompanyOptions;
-use dealclock_sandbox::{Fault, FaultRule, When};
+use dealclock_sandbox::{Crm, Fault, FaultRule, When};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use world::World;
@@ -26,7 +26,7 @@ struct Run {
 }
 
 /// Where trouble may come from; each fault befalls calls with its own small chance.
-fn misfortunes() -> Vec<FaultRule> {
+fn misfortunes(crm: Crm) -> Vec<FaultRule> {
     let status = |code, applied| Fault::Status { code, retry_after: None, applied };
     let limited = Fault::Status { code: 429, retry_after: Some("7".to_owned()), applied: false };
     let everywhere = [
@@ -48,9 +48,13 @@ fn misfortunes() -> Vec<FaultRule> {
         Fault::Reorder,
         Fault::Missing { results: 1 },
     ];
-    let creations = "/crm/objects/tasks/batch/create";
+    // One reads by searches, which are posted; the other by queries, which are not.
+    let (creations, method) = match crm {
+        Crm::HubSpot => ("/crm/objects/tasks/batch/create", Some("POST")),
+        Crm::Salesforce => ("sf.collections.create", None),
+    };
     let rule = |path: Option<&str>, chance, fault| FaultRule {
-        method: Some("POST".to_owned()),
+        method: method.map(str::to_owned),
         path: path.map(str::to_owned),
         when: When::Chance(chance),
         times: None,
@@ -62,11 +66,11 @@ fn misfortunes() -> Vec<FaultRule> {
 }
 
 /// One run; crashes come after steps chosen by the seed.
-async fn simulate(seed: u64, troubled: bool) -> Run {
+async fn simulate(crm: Crm, seed: u64, troubled: bool) -> Run {
     let options = CompanyOptions { days: 10, reps: 6, standing: 16, deals_per_day: 5, ..CompanyOptions::default() };
-    let mut world = World::new(seed, &options).await;
+    let mut world = World::new(crm, seed, &options).await;
     if troubled {
-        world.sandbox.set_faults(misfortunes());
+        world.sandbox.set_faults(misfortunes(crm));
     }
     let mut chance = StdRng::seed_from_u64(seed);
     let mut crashes = 0;
@@ -82,8 +86,8 @@ async fn simulate(seed: u64, troubled: bool) -> Run {
     let tolerance = Tolerance { grace, ..Tolerance::usual(world.company.start) };
     let report = world.audit(&tolerance);
     let wrong: Vec<_> = report.faults().collect();
-    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
-    assert_eq!((report.reminders_duplicate, report.reminders_missing), (0, 0), "seed {seed}");
+    assert!(wrong.is_empty(), "{crm:?}, seed {seed}: {wrong:#?}");
+    assert_eq!((report.reminders_duplicate, report.reminders_missing), (0, 0), "{crm:?}, seed {seed}");
     let calls = world.sandbox.calls();
     let bad = |status: u16| !(200..300).contains(&status) && status != 404 && status != 400;
     let faults = calls.statuses.iter().filter(|(status, _)| bad(**status)).map(|(_, count)| count).sum();
@@ -92,17 +96,30 @@ async fn simulate(seed: u64, troubled: bool) -> Run {
     Run { reminders: report.reminders_created, faults, crashes, trace: trace.finish() }
 }
 
-#[tokio::test]
-async fn without_trouble_every_reminder_appears_once() {
-    let run = simulate(1, false).await;
+/// Every property holds on either CRM: the engine and the daemon know of none.
+macro_rules! on_either_crm {
+    ($($property:ident),+ $(,)?) => {
+        mod hubspot { $(#[tokio::test] async fn $property() { super::$property(super::Crm::HubSpot).await; })+ }
+        mod salesforce { $(#[tokio::test] async fn $property() { super::$property(super::Crm::Salesforce).await; })+ }
+    };
+}
+
+on_either_crm! {
+    without_trouble_every_reminder_appears_once,
+    through_faults_and_crashes_every_reminder_appears_once,
+    the_same_seed_gives_the_same_trace,
+    a_lost_store_brings_no_reminder_a_second_time,
+}
+
+async fn without_trouble_every_reminder_appears_once(crm: Crm) {
+    let run = simulate(crm, 1, false).await;
     assert!(run.reminders >= 20, "too little happened to prove anything: {run:?}");
 }
 
-#[tokio::test]
-async fn through_faults_and_crashes_every_reminder_appears_once() {
+async fn through_faults_and_crashes_every_reminder_appears_once(crm: Crm) {
     let mut total = Run { reminders: 0, faults: 0, crashes: 0, trace: 0 };
     for seed in 1..=8 {
-        let run = simulate(seed, true).await;
+        let run = simulate(crm, seed, true).await;
         total.reminders += run.reminders;
         total.faults += run.faults;
         total.crashes += run.crashes;
@@ -110,16 +127,14 @@ async fn through_faults_and_crashes_every_reminder_appears_once() {
     assert!(total.reminders >= 200 && total.faults >= 50 && total.crashes >= 40, "vacuous: {total:?}");
 }
 
-#[tokio::test]
-async fn the_same_seed_gives_the_same_trace() {
-    assert_eq!(simulate(11, true).await, simulate(11, true).await);
+async fn the_same_seed_gives_the_same_trace(crm: Crm) {
+    assert_eq!(simulate(crm, 11, true).await, simulate(crm, 11, true).await);
 }
 
-#[tokio::test]
-async fn a_lost_store_brings_no_reminder_a_second_time() {
+async fn a_lost_store_brings_no_reminder_a_second_time(crm: Crm) {
     let options = CompanyOptions { days: 8, reps: 6, standing: 16, deals_per_day: 5, ..CompanyOptions::default() };
     // In this play a person deletes a reminder, so that it stands on no record any more.
-    let mut world = World::new(11, &options).await;
+    let mut world = World::new(crm, 11, &options).await;
     let end = world.company.end;
     world.company.end = world.company.start + Duration::days(4);
     world.run(|| false).await;

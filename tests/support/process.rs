@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use dealclock_sandbox::Crm;
 use dealclock_sandbox::audit::{AuditReport, AuditedRule, Tolerance, audit};
 use dealclock_sandbox::company::{Company, CompanyOptions};
 use dealclock_sandbox::dump::Dump;
@@ -64,7 +65,9 @@ impl World {
             .unwrap();
         let address = read_address(&mut sandbox).await;
         let place = tempfile::tempdir().unwrap();
-        files::write(place.path(), &company, &address, TOKEN).unwrap();
+        let entrance = files::Entrance::Token(TOKEN);
+        let link = files::Link { name: "acme", crm: Crm::HubSpot, company: &company, address: &address, entrance };
+        files::write(place.path(), &[link]).unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let world = World { company, address, http, place, _sandbox: sandbox };
         let made = world.ask(&["setup", "--connection", "acme", "--yes"]).await;

@@ -19,7 +19,7 @@ use dealclock_model::Instant;
 use dealclock_sandbox::audit::{AuditReport, AuditedRule, Tolerance, audit};
 use dealclock_sandbox::company::{ACCOUNT_ZONE, Company, CompanyOptions};
 use dealclock_sandbox::time::Director;
-use dealclock_sandbox::{Dropped, Limits, Options, Sandbox};
+use dealclock_sandbox::{Crm, Dropped, Limits, Options, OrgLimits, OrgOptions, Sandbox};
 
 #[path = "../../src/demo/files.rs"]
 mod files;
@@ -27,6 +27,8 @@ mod files;
 const TOKEN: &str = "pat-na1-simulated";
 /// Where the sandbox would be, if anybody asked for it by its address.
 const ADDRESS: &str = "http://127.0.0.1:9";
+/// How long a person's change takes to be seen.
+const LAG: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// Calls the sandbox without sockets, on the daemon's clock.
 pub struct Direct {
@@ -61,21 +63,17 @@ pub struct World {
 }
 
 impl World {
-    /// A company of this seed, and a daemon that has not taken a step yet.
-    pub async fn new(seed: u64, options: &CompanyOptions) -> World {
+    /// A company of this seed in a CRM, and a daemon that has not taken a step yet.
+    pub async fn new(crm: Crm, seed: u64, options: &CompanyOptions) -> World {
         let company = Company::new(seed, options);
-        let sandbox = Sandbox::new(Options {
-            seed,
-            time_zone: ACCOUNT_ZONE.to_owned(),
-            index_lag: std::time::Duration::from_secs(20),
-            limits: Limits::NONE,
-            ..Options::new(TOKEN, company.founded)
-        });
+        let sandbox = sandbox(crm, seed, &company);
         let mut director = Director::new(sandbox.clone(), company.timeline.clone());
         director.advance_to(company.start);
         let clock = Arc::new(HandClock::new(company.start));
         let directory = tempfile::tempdir().unwrap();
-        files::write(directory.path(), &company, ADDRESS, TOKEN).unwrap();
+        let entrance = files::Entrance::Token(TOKEN);
+        let link = files::Link { name: "acme", crm, company: &company, address: ADDRESS, entrance };
+        files::write(directory.path(), &[link]).unwrap();
         let loaded = load(directory.path());
         make_fields(&loaded, &sandbox, &company).await;
         let store = directory.path().join("store");
@@ -149,18 +147,38 @@ impl World {
     }
 }
 
+/// An account in which a company can live, whose changes take a while to be seen, and which may be asked anything.
+fn sandbox(crm: Crm, seed: u64, company: &Company) -> Sandbox {
+    match crm {
+        Crm::HubSpot => Sandbox::new(Options {
+            seed,
+            time_zone: ACCOUNT_ZONE.to_owned(),
+            index_lag: LAG,
+            limits: Limits::NONE,
+            ..Options::new(TOKEN, company.founded)
+        }),
+        Crm::Salesforce => Sandbox::org(&OrgOptions {
+            seed,
+            commit_lag: LAG,
+            limits: OrgLimits { daily: None, tells_bursts: false },
+            ..OrgOptions::new(TOKEN, company.founded)
+        }),
+    }
+}
+
 fn kit() -> Kit {
-    let open = Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS, auth: None };
+    let hubspot = Kind { open: dealclock_hubspot::connect, hosts: dealclock_hubspot::HOSTS, auth: None };
+    let salesforce = Kind { open: dealclock_salesforce::connect, hosts: dealclock_salesforce::HOSTS, auth: None };
     Kit {
-        connectors: [("hubspot", open)].into(),
-        sandboxes: &["hubspot"],
+        connectors: [("hubspot", hubspot), ("salesforce", salesforce)].into(),
+        sandboxes: &["hubspot", "salesforce"],
         demo: |_, _| Box::pin(async { unreachable!("nobody asks for a demo here") }),
         sandbox: |_, _| Box::pin(async { unreachable!("nobody asks for a sandbox here") }),
     }
 }
 
 fn load(directory: &Path) -> Loaded {
-    Loaded::load(Some(&directory.join(files::CONFIG)), &Environment::default(), &["hubspot"]).unwrap()
+    Loaded::load(Some(&directory.join(files::CONFIG)), &Environment::default(), &["hubspot", "salesforce"]).unwrap()
 }
 
 fn launch(mut loaded: Loaded, store: &Path, sandbox: &Sandbox, clock: &Arc<HandClock>) -> Arc<Runtime> {

@@ -1,13 +1,19 @@
 //! The working hours that the CRM knows of a person, and where a reminder moves that falls outside of them.
 
-use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, Utc, Weekday};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::local;
+use crate::dump::RecordDump;
 
 /// How many days around a reminder are searched for an hour at work.
 const DAYS: u64 = 21;
+
+/// How many minutes a day has.
+const MINUTES: u32 = 24 * 60;
+
+const DAY_NAMES: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// When a person works, by the clock on their wall.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +44,24 @@ impl Hours {
         let mut spells: Vec<(Weekday, u32, u32)> = spells.filter(|(_, from, to)| from < to).collect();
         spells.sort_by_key(|(day, from, _)| (day.num_days_from_monday(), *from));
         (!spells.is_empty()).then_some(Hours { zone, spells })
+    }
+
+    /// Reads the one record of the hours of all people, each of whom keeps them by the clock on their own wall; `None` when
+    /// it says nothing, or that somebody is always there.
+    pub(super) fn of_office(office: &RecordDump, at: DateTime<Utc>, zone: Tz) -> Option<Hours> {
+        let minute = |day: &str, end: &str| {
+            let time = office.value_at(&format!("{day}{end}Time"), at)?;
+            let time = NaiveTime::parse_from_str(time.get(..5)?, "%H:%M").ok()?;
+            Some(time.hour() * 60 + time.minute())
+        };
+        let spells = weekdays("EVERY_DAY").iter().zip(DAY_NAMES).filter_map(|(day, name)| {
+            let (from, to) = (minute(name, "Start")?, minute(name, "End")?);
+            // From midnight to midnight is the whole day.
+            Some((*day, from, if to == 0 { MINUTES } else { to }))
+        });
+        let spells: Vec<_> = spells.collect();
+        let always = spells.len() == DAY_NAMES.len() && spells.iter().all(|(_, from, to)| to - from == MINUTES);
+        (!spells.is_empty() && !always).then_some(Hours { zone, spells })
     }
 
     /// When a reminder goes out that is due at `due`: then, if it is at work; else at the next hour at work; else, if that

@@ -16,6 +16,8 @@ pub(super) struct People<'a> {
     rule: &'a AuditedRule,
     words: &'static Words,
     owners: BTreeMap<&'a str, (&'a OwnerDump, Option<&'a RecordDump>)>,
+    /// The hours of everybody, where the CRM keeps them so.
+    office: Option<&'a RecordDump>,
 }
 
 impl<'a> People<'a> {
@@ -24,7 +26,11 @@ impl<'a> People<'a> {
         let users: BTreeMap<&str, &RecordDump> = users.iter().map(|user| (user.id.as_str(), user)).collect();
         let with_user =
             |owner: &'a OwnerDump| (owner.id.as_str(), (owner, users.get(owner.user_record.as_str()).copied()));
-        People { rule, words, owners: dump.owners.iter().map(with_user).collect() }
+        let office = words.office_hours.and_then(|kind| dump.records.get(kind)).and_then(|records| {
+            let is_default = |record: &&RecordDump| record.value("IsDefault") == Some("true");
+            records.iter().find(is_default)
+        });
+        People { rule, words, owners: dump.owners.iter().map(with_user).collect(), office }
     }
 
     /// The zone that holds for an owner: their own, else the account's.
@@ -40,6 +46,9 @@ impl<'a> People<'a> {
     /// The working hours of a person, where the CRM has any.
     pub(super) fn hours_at(&self, owner: &str, at: DateTime<Utc>) -> Option<Hours> {
         let (_, user) = self.owners.get(owner)?;
+        if let Some(office) = self.office {
+            return Hours::of_office(office, at, self.zone_at(Some(owner), at));
+        }
         Hours::read(user.as_ref()?.value_at(self.words.hours, at), self.zone_at(Some(owner), at))
     }
 
@@ -62,7 +71,8 @@ impl<'a> People<'a> {
     pub(super) fn changes(&self) -> Vec<DateTime<Utc>> {
         let left = self.owners.values().filter_map(|(owner, _)| owner.archived_at);
         let users = self.owners.values().filter_map(|(_, user)| *user);
-        let settings = users.flat_map(|user| [self.words.zone, self.words.hours].map(|property| user.history.get(property)));
+        let settings =
+            users.flat_map(|user| [self.words.zone, self.words.hours].map(|property| user.history.get(property)));
         let settings = settings.flatten().flatten().map(|version| version.at);
         let mut changes: Vec<DateTime<Utc>> = left.chain(settings).collect();
         changes.sort_unstable();

@@ -19,8 +19,10 @@ pub(super) struct Words {
     /// The status of a task that is done.
     pub(super) completed: &'static str,
     pub(super) zone: &'static str,
-    /// The working hours of a person, where the CRM keeps them with the person.
+    /// The working hours of a person.
     pub(super) hours: &'static str,
+    /// The type of the one record with the hours of all people, where the CRM keeps them so.
+    pub(super) office_hours: Option<&'static str>,
     /// Where a change comes from that a person made.
     pub(super) by_hand: &'static str,
 }
@@ -48,6 +50,7 @@ const HUBSPOT: Words = Words {
     completed: "COMPLETED",
     zone: "hs_standard_time_zone",
     hours: "hs_working_hours",
+    office_hours: None,
     by_hand: "CRM_UI",
 };
 
@@ -65,5 +68,6 @@ const SALESFORCE: Words = Words {
     completed: "Completed",
     zone: "TimeZoneSidKey",
     hours: "",
+    office_hours: Some("BusinessHours"),
     by_hand: "page",
 };

@@ -17,6 +17,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::edit::{Edit, NewProperty, PropertyKind, PropertyObject, TimedEdit};
+use crate::options::Crm;
 
 /// The account's time zone, under the legacy name by which real accounts still have it.
 pub const ACCOUNT_ZONE: &str = "US/Eastern";
@@ -76,9 +77,14 @@ impl Company {
         Company { founded, start: options.start, end, cast, timeline }
     }
 
-    /// The canonical stage names with the ids that mean them, as a connection's configuration maps them.
-    pub fn stages(&self) -> BTreeMap<&'static str, Vec<&'static str>> {
-        Stage::ALL.iter().map(|stage| (stage.label(), stage.ids())).collect()
+    /// The canonical stage names with the ids that mean them in a CRM, as a connection's configuration maps them.
+    pub fn stages(&self, crm: Crm) -> BTreeMap<&'static str, Vec<&'static str>> {
+        let ids = |stage: &Stage| match crm {
+            Crm::HubSpot => stage.ids(),
+            // One list of stages, by name, serves all opportunities.
+            Crm::Salesforce => vec![stage.label()],
+        };
+        Stage::ALL.iter().map(|stage| (stage.label(), ids(stage))).collect()
     }
 
     /// The managers by their people, both as mail addresses, as a connection's configuration maps them.
@@ -89,7 +95,7 @@ impl Company {
     }
 }
 
-/// What an administrator does on the first day: users, pipelines and the checkbox.
+/// What an administrator does on the first day: users, pipelines, the checkbox and the hours.
 fn found(at: DateTime<Utc>, cast: &Cast) -> Vec<TimedEdit> {
     let complex = NewProperty {
         object: PropertyObject::Deals,
@@ -99,7 +105,8 @@ fn found(at: DateTime<Utc>, cast: &Cast) -> Vec<TimedEdit> {
     };
     let people = cast.members().map(|member| Edit::AddPerson(member.person.clone()));
     let pipelines = stage::pipelines().into_iter().map(Edit::AddPipeline);
-    let edits = people.chain(pipelines).chain([Edit::AddProperty(complex)]);
+    let office_hours = Edit::SetOfficeHours { start_minute: 9 * 60, end_minute: 17 * 60 };
+    let edits = people.chain(pipelines).chain([Edit::AddProperty(complex), office_hours]);
     edits.map(|edit| TimedEdit { at, edit }).collect()
 }
 

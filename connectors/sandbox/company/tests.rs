@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::audit::{AuditedRule, Matter, Tolerance, audit};
+use crate::dump::Dump;
 use crate::edit::DealName;
+use crate::{Options, OrgOptions, Sandbox};
 
 fn company(seed: u64, days: u32) -> Company {
     Company::new(seed, &CompanyOptions { days, ..CompanyOptions::default() })
@@ -78,4 +81,45 @@ fn people_of_one_company_have_ids_and_addresses_of_their_own() {
     assert_eq!((owners.len(), users.len(), addresses.len()), (44, 44, 44));
     assert!(owners.is_disjoint(&users));
     assert_eq!(company.managers().len(), 43);
+}
+
+/// Everything that people do, in one of the CRMs; nobody may be refused.
+fn lived(company: &Company, sandbox: &Sandbox) -> Dump {
+    for timed in &company.timeline {
+        sandbox.edit_at(timed.at, &timed.edit).unwrap_or_else(|refused| panic!("{refused}: {:?}", timed.edit));
+    }
+    sandbox.set_now(company.end);
+    sandbox.dump()
+}
+
+/// What the auditor finds wrong where no daemon runs: by deal and step, the reminders that are missing.
+fn missed(company: &Company, dump: &Dump) -> BTreeSet<(String, Option<String>)> {
+    let rule = AuditedRule::running_example(company, dump);
+    let report = audit(dump, &rule, &Tolerance::usual(company.start));
+    let handles: BTreeMap<&str, &str> = dump.handles.iter().map(|(name, id)| (id.as_str(), name.as_str())).collect();
+    let missing = report.faults().filter(|fault| fault.what == Matter::Missing);
+    missing.map(|fault| (handles[fault.deal.as_deref().unwrap()].to_owned(), fault.step.clone())).collect()
+}
+
+#[test]
+fn a_company_lives_the_same_life_in_either_crm() {
+    let mut company = company(7, 20);
+    // One of them cannot merge opportunities, and in the other whoever has no zone has no hours either.
+    company.timeline.retain(|timed| !matches!(timed.edit, Edit::MergeDeals { .. }));
+    for timed in &mut company.timeline {
+        if let Edit::AddPerson(person) = &mut timed.edit {
+            person.zone.get_or_insert_with(|| "America/New_York".to_owned());
+        }
+    }
+    let hubspot = lived(&company, &Sandbox::new(Options::new("token", company.founded)));
+    let salesforce = lived(&company, &Sandbox::org(&OrgOptions::new("token", company.founded)));
+    let (here, there) = (missed(&company, &hubspot), missed(&company, &salesforce));
+    assert!(here.len() > 100, "{}", here.len());
+    // What nobody owns in one CRM belongs to whoever made it in the other.
+    let unowned: BTreeSet<_> = company.timeline.iter().filter_map(|timed| match &timed.edit {
+        Edit::CreateDeal { handle, properties, .. } => (!properties.contains_key("hubspot_owner_id")).then_some(handle),
+        _ => None,
+    }).collect();
+    let apart: Vec<_> = here.symmetric_difference(&there).filter(|(deal, _)| !unowned.contains(deal)).collect();
+    assert!(apart.is_empty(), "{apart:?}");
 }

@@ -226,6 +226,12 @@ pub struct SandboxArgs {
     /// With --time paced: virtual seconds that pass in one second.
     #[arg(long, default_value_t = 1.0, value_parser = pace)]
     pub pace: f64,
+    /// Speak HTTPS, with a certificate that is made at the start.
+    #[arg(long)]
+    pub tls: bool,
+    /// With --tls: where to write the certificate that callers are to trust, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls", default_value = "sandbox.pem")]
+    pub cert_out: PathBuf,
     /// With --time lockstep: how many daemons follow its clock before it starts.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub followers: u32,

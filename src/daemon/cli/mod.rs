@@ -25,8 +25,8 @@ use clap::{CommandFactory, FromArgMatches};
 use dealclock_connector::Clock;
 
 pub use args::{
-    AuthArgs, CheckArgs, Color, DemoArgs, ExplainArgs, Global, RunArgs, SandboxArgs, SandboxTime, SetupArgs, StatusArgs,
-    StormArgs, TestArgs,
+    AuthArgs, CheckArgs, Color, DemoArgs, ExplainArgs, Global, RunArgs, SandboxArgs, SandboxTime, SetupArgs,
+    StatusArgs, StormArgs, TestArgs,
 };
 pub use exit::{Exit, Failure};
 pub use output::{Output, table};
@@ -39,6 +39,9 @@ use args::{Cli, Command};
 
 /// What `--crm` is when it is not given; replaced by the first kind that the kit has.
 const FIRST_SANDBOX: &str = "sandbox";
+
+/// What `demo --crm` is for a company in every kind of CRM at once.
+pub const BOTH: &str = "both";
 
 /// The configuration file that is taken when none is named.
 const USUAL_CONFIG: &str = "dealclock.toml";
@@ -118,14 +121,19 @@ async fn dispatch(command: Command, context: Context) -> Result<Exit, Failure> {
 
 /// Reads a command line; the kinds of CRM that it may name are the kit's.
 fn parse(kit: &Kit, line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let kinds = kit.sandboxes;
-    let crm = |command: clap::Command| {
-        command.mut_arg("crm", |arg| {
-            let arg = arg.value_parser(PossibleValuesParser::new(kinds));
-            kinds.first().map_or(arg.clone(), |first| arg.default_value(first))
-        })
+    let one = kit.sandboxes;
+    // A demo can also have a sandbox of each kind.
+    let all = one.iter().copied().chain((one.len() > 1).then_some(BOTH));
+    let crm = |kinds: Vec<&'static str>| {
+        move |command: clap::Command| {
+            command.mut_arg("crm", |arg| {
+                let arg = arg.value_parser(PossibleValuesParser::new(&kinds));
+                kinds.first().map_or(arg.clone(), |first| arg.default_value(*first))
+            })
+        }
     };
-    let command = Cli::command().mut_subcommand("demo", crm).mut_subcommand("sandbox", crm);
+    let command =
+        Cli::command().mut_subcommand("demo", crm(all.collect())).mut_subcommand("sandbox", crm(one.to_vec()));
     Cli::from_arg_matches(&command.try_get_matches_from(line)?)
 }
 
