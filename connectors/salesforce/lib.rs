@@ -35,8 +35,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, History, Mapping, NativeApprovals, Origin, Provision,
-    Quota, Result, Settings, Webhooks,
+    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, History, Mapping, NativeApprovals, Origin,
+    Provision, Quota, Result, Settings, Webhooks,
 };
 use dealclock_model::{Change, ConnectionId, EffectId, Object, Receipt, RecordRef, Write};
 use http::Uri;

@@ -64,7 +64,7 @@ pub fn list<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Cuts values into lists of at most `most` that fit into an address beside the rest of their query.
 pub fn lists<'a>(values: &'a [&'a str], most: usize, rest: &str) -> Vec<&'a [&'a str]> {
-    let room = ADDRESS.saturating_sub(encode(rest).len()).max(200);
+    let room = ADDRESS.saturating_sub(encode(rest).len() + encode("()").len()).max(200);
     let mut lists = Vec::new();
     let (mut from, mut used) = (0, 0);
     for (at, value) in values.iter().enumerate() {
