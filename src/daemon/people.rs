@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dealclock_connector::{Account, Discovery};
 use dealclock_model::{People, Person, PersonId};
 
-use crate::config::Connection;
+use crate::config::{Connection, Holidays};
 
 /// Finds people by the names that a configuration uses: mail addresses or ids of the CRM.
 struct Directory<'a> {
@@ -42,6 +42,10 @@ pub fn assemble(connection: &Connection, account: &Account, discovery: &Discover
     let directory = Directory::new(&discovery.people);
     let fallback = connection.fallback.as_deref().and_then(|name| directory.id(name));
     let mut people = People::new(connection.profile(account.zone, fallback));
+    people.profile.holidays = match connection.holidays {
+        Holidays::Crm => discovery.holidays.clone(),
+        Holidays::None => Vec::new(),
+    };
     people.persons = discovery.people.iter().map(|person| (person.id.clone(), person.clone())).collect();
     for (name, entry) in &connection.people {
         let Some(person) = directory.id(name).and_then(|id| people.persons.get_mut(&id)) else { continue };
@@ -153,6 +157,22 @@ mod tests {
         let rep = &people.persons["1"];
         assert_eq!((rep.absences.len(), rep.deputy.clone()), (1, Some("2".into())));
         assert_eq!(people.persons["2"].deputy, None);
+    }
+
+    #[test]
+    fn holidays_of_the_crm_count_where_the_configuration_says_so() {
+        let account = Account {
+            id: "7".into(),
+            zone: Tz::UTC,
+            currency: "EUR".into(),
+            once: Once::Exactly,
+            problems: Vec::new(),
+        };
+        let holidays = vec![chrono::NaiveDate::from_ymd_opt(2026, 12, 25).unwrap()];
+        let discovery = Discovery { holidays: holidays.clone(), ..discovery() };
+        let counted = |keys| assemble(&connection(keys), &account, &discovery).profile.holidays;
+        assert_eq!(counted("holidays = \"crm\""), holidays);
+        assert_eq!(counted(""), []);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveTime;
+use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,9 @@ pub struct Profile {
     pub storm_above: u32,
     /// How long a due reminder waits for fresh data, in seconds. Default 300.
     pub max_wait_secs: u32,
+    /// Holidays that the CRM knows, sorted; they count beside those of every calendar.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holidays: Vec<NaiveDate>,
 }
 
 impl Profile {
@@ -68,6 +71,7 @@ impl Profile {
             max_per_person_per_day: 20,
             storm_above: 50,
             max_wait_secs: 300,
+            holidays: Vec::new(),
         }
     }
 }

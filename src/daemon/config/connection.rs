@@ -101,6 +101,7 @@ impl Connection {
             max_per_person_per_day: self.max_per_person_per_day,
             storm_above: self.storm_above,
             max_wait_secs: u32::try_from(self.max_wait.as_secs()).unwrap_or(u32::MAX),
+            holidays: Vec::new(),
         }
     }
 

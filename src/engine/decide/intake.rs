@@ -151,8 +151,8 @@ impl Gate<'_> {
             rule.and_then(|rule| rule.calendar.as_ref()).and_then(|name| self.desk.calendars.by_name.get(name));
         let week = weekdays();
         let days = match calendar {
-            Some(calendar) => Workdays { hours: Some(&calendar.hours), holidays: &calendar.holidays, absences: &[] },
-            None => Workdays { hours: Some(&week), ..Workdays::default() },
+            Some(calendar) => Workdays::of(calendar, profile),
+            None => Workdays { hours: Some(&week), crm_holidays: &profile.holidays, ..Workdays::default() },
         };
         let today = local_date(self.desk.now, profile.zone);
         let date = days.nth_after(today, 1 + place / profile.storm_above.max(1));

@@ -51,7 +51,7 @@ impl<'a> Matter<'a> {
             Absence::Ignore | Absence::Delegate => &[],
         };
         let office = match self.calendar() {
-            Some(calendar) => Workdays { hours: Some(&calendar.hours), holidays: &calendar.holidays, absences },
+            Some(calendar) => Workdays { absences, ..Workdays::of(calendar, &self.desk.people.profile) },
             None => Workdays { absences, ..Workdays::default() },
         };
         Reckoning { zone, office, days: Workdays { absences, ..Workdays::default() } }

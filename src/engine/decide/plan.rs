@@ -51,10 +51,9 @@ impl<'a> Matter<'a> {
     /// When a reminder may reach a person: their own hours where known, else the rule's calendar, outside quiet hours.
     fn allowed(&self, person: Option<&PersonId>, zone: Tz) -> Allowed<'a> {
         let own = person.and_then(|person| self.desk.people.get(person)).and_then(|person| person.hours.as_ref());
-        let calendar = self.calendar();
-        let hours = own.or(calendar.map(|calendar| &calendar.hours));
-        let holidays = calendar.map_or(&[][..], |calendar| &calendar.holidays);
-        let working = Workdays { hours, holidays, absences: &[] };
+        let profile = &self.desk.people.profile;
+        let office = self.calendar().map(|calendar| Workdays::of(calendar, profile)).unwrap_or_default();
+        let working = Workdays { hours: own.or(office.hours), ..office };
         Allowed { zone, working, quiet: self.desk.people.profile.quiet_hours }
     }
 

@@ -31,6 +31,7 @@ const TEST_KEYS: &[&str] = &[
     "fallback",
     "max_per_person_per_day",
     "storm_above",
+    "holidays",
     "people",
     "history",
     "started",
@@ -144,6 +145,7 @@ impl Reader {
         if let Some(most) = count(block, "storm_above", faults) {
             profile.storm_above = most;
         }
+        profile.holidays = dates(block, "holidays", faults);
         let mut people = People::new(profile);
         let sections = block.section("people", faults).map(|people| people.sections(faults)).unwrap_or_default();
         for (name, section) in sections {
@@ -399,6 +401,22 @@ fn date(section: &Section<'_>, key: &str, faults: &mut Vec<Fault>) -> Option<Nai
         );
     }
     date
+}
+
+/// Dates in order.
+fn dates(section: &Section<'_>, key: &str, faults: &mut Vec<Fault>) -> Vec<NaiveDate> {
+    if !section.has(key) {
+        return Vec::new();
+    }
+    let mut dates = Vec::new();
+    for text in section.texts(key, "holidays = [\"2026-12-25\"]", faults).unwrap_or_default() {
+        match text.value.parse() {
+            Ok(date) => dates.push(date),
+            Err(_) => faults.push(section.fault(text.span, format!("`{}` is no date", text.value))),
+        }
+    }
+    dates.sort_unstable();
+    dates
 }
 
 fn days(text: &str) -> Option<DateRange> {

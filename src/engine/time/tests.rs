@@ -81,7 +81,7 @@ fn a_day_deadline_is_the_first_instant_of_the_following_date() {
 fn business_spans_count_only_what_the_calendar_works() {
     let hours = office();
     let holidays = [day("2026-06-04")];
-    let office = Workdays { hours: Some(&hours), holidays: &holidays, absences: &[] };
+    let office = Workdays { hours: Some(&hours), holidays: &holidays, ..Workdays::default() };
     let reckoning = Reckoning { zone: Tz::UTC, office, days: Workdays::default() };
     let check = |zero: &str, span: &str, expected: &str| {
         assert_eq!(reckoning.deadline(at(zero), span.parse().unwrap(), None), at(expected), "{zero} + {span}");

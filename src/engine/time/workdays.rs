@@ -1,7 +1,10 @@
 //! Which days count, and which hours of them: a calendar's or a person's, without holidays and days away.
 
 use chrono::{Datelike, NaiveDate, NaiveTime};
+use dealclock_model::Profile;
 use dealclock_model::time::{DateRange, WorkingHours};
+
+use crate::rules::Calendar;
 
 use super::local::{add_days, far};
 
@@ -15,20 +18,31 @@ pub struct Workdays<'a> {
     pub hours: Option<&'a WorkingHours>,
     /// Days off, sorted.
     pub holidays: &'a [NaiveDate],
+    /// Further days off, sorted: those that the CRM knows.
+    pub crm_holidays: &'a [NaiveDate],
     /// Days away.
     pub absences: &'a [DateRange],
+}
+
+impl<'a> Workdays<'a> {
+    /// A calendar's, without the days off that the CRM of a connection knows.
+    pub fn of(calendar: &'a Calendar, profile: &'a Profile) -> Workdays<'a> {
+        let Calendar { hours, holidays } = calendar;
+        Workdays { hours: Some(hours), holidays, crm_holidays: &profile.holidays, absences: &[] }
+    }
 }
 
 impl Workdays<'_> {
     /// Whether every day counts, around the clock.
     pub fn is_every_day(&self) -> bool {
-        self.hours.is_none() && self.holidays.is_empty() && self.absences.is_empty()
+        let holidays = [self.holidays, self.crm_holidays];
+        self.hours.is_none() && holidays.iter().all(|days| days.is_empty()) && self.absences.is_empty()
     }
 
     /// Whether a date counts.
     pub fn is_working(&self, date: NaiveDate) -> bool {
         self.hours.is_none_or(|hours| hours.ranges.iter().any(|(weekday, ..)| *weekday == date.weekday()))
-            && self.holidays.binary_search(&date).is_err()
+            && [self.holidays, self.crm_holidays].iter().all(|days| days.binary_search(&date).is_err())
             && !self.absences.iter().any(|range| range.contains(date))
     }
 
