@@ -102,8 +102,8 @@ impl Login {
             settings;
         let own = login_url.as_deref().map(|url| url.trim_end_matches('/'));
         let address = own.unwrap_or(dialect.token_host).to_owned();
-        let host = address.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
-        let host = host.ok_or_else(|| "`login_url` is not an absolute address".to_owned())?;
+        let authority = address.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
+        let host = authority.ok_or_else(|| "`login_url` is not an absolute address".to_owned())?;
         let wrong = |_| "`login_url` is not an absolute address".to_owned();
         let authorize = format!("{}{}", own.unwrap_or(dialect.authorize_host), dialect.authorize_path);
         let mut app: App = oauth2::Client::new(ClientId::new(client_id))
@@ -132,7 +132,7 @@ impl Login {
         }
     }
 
-    /// The host that gives out tokens.
+    /// The host that gives out tokens, with its port where it has one of its own.
     pub fn host(&self) -> &str {
         &self.host
     }

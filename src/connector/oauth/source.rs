@@ -100,7 +100,7 @@ impl TokenSource {
     /// Exchanges the code that a person brought; the tokens are kept, and used from now on.
     pub async fn finish(&self, code: &str, verifier: Verifier) -> Result<Tokens> {
         let mut flight = self.0.flight.lock().await;
-        let _alone = self.0.in_vault(|vault| vault.lock()).await?;
+        let _alone = self.0.in_vault(|vault| vault.lock()).await.map_err(passing)?;
         let now = self.0.login.clock.now();
         let fetched = self.0.login.finish(code, verifier).await;
         let tokens = fetched.map_err(|trouble| Pace::default().failed(trouble, false, now))?;
@@ -109,15 +109,18 @@ impl TokenSource {
         Ok(tokens)
     }
 
-    /// What is kept of the authorization.
-    pub async fn kept(&self) -> Result<Option<Tokens>> {
-        self.0.in_vault(|vault| vault.load()).await
+    /// What is kept of the authorization; an error also when nothing could be kept.
+    pub async fn kept(&self) -> std::result::Result<Option<Tokens>, VaultError> {
+        let by_person = self.0.is_by_person();
+        let work =
+            move |vault: &dyn Vault| if by_person { vault.lock().and_then(|_alone| vault.load()) } else { Ok(None) };
+        self.0.in_vault(work).await
     }
 
     /// Takes the token back at the CRM and forgets it here, even when the CRM does not answer.
     pub async fn revoke(&self) -> Result<Revoked> {
         let mut flight = self.0.flight.lock().await;
-        let _alone = self.0.in_vault(|vault| vault.lock()).await?;
+        let _alone = self.0.in_vault(|vault| vault.lock()).await.map_err(passing)?;
         let revoked = match self.0.in_vault(|vault| vault.load()).await {
             Ok(None) => Revoked::Nothing,
             Ok(Some(tokens)) => match self.0.login.revoke(&tokens).await {
@@ -126,9 +129,9 @@ impl TokenSource {
                 Err(trouble) => Revoked::Failed(trouble.to_string()),
             },
             // What cannot be read can still be forgotten.
-            Err(error) => Revoked::Failed(error.message),
+            Err(error) => Revoked::Failed(error.to_string()),
         };
-        self.0.in_vault(|vault| vault.clear()).await?;
+        self.0.in_vault(|vault| vault.clear()).await.map_err(passing)?;
         *flight = Flight { generation: flight.generation, ..Flight::default() };
         self.0.set(None);
         Ok(revoked)
@@ -136,7 +139,9 @@ impl TokenSource {
 
     /// What the CRM says about the token that is kept; `None` where it cannot be asked.
     pub async fn introspect(&self) -> Result<Option<Introspected>> {
-        let Some(access) = self.kept().await?.and_then(|tokens| tokens.access) else { return Ok(None) };
+        let Some(access) = self.kept().await.map_err(lasting)?.and_then(|tokens| tokens.access) else {
+            return Ok(None);
+        };
         let now = self.0.login.clock.now();
         self.0.login.introspect(&access).await.map_err(|trouble| Pace::default().failed(trouble, false, now))
     }
@@ -212,7 +217,8 @@ impl Source {
         if matches!(want, Want::OtherThan(_)) && !flight.pace.may_renew(now) {
             return Err(Error::unauthorized(self.refused_again()));
         }
-        let _alone = if self.is_by_person() { Some(self.in_vault(|vault| vault.lock()).await?) } else { None };
+        let _alone =
+            if self.is_by_person() { Some(self.in_vault(|vault| vault.lock()).await.map_err(passing)?) } else { None };
         if let Some(tokens) = self.look(flight, now).await? {
             return Ok(tokens);
         }
@@ -230,7 +236,7 @@ impl Source {
         if !self.is_by_person() {
             return Ok(None);
         }
-        let Some(tokens) = self.in_vault(|vault| vault.load()).await? else {
+        let Some(tokens) = self.in_vault(|vault| vault.load()).await.map_err(lasting)? else {
             flight.kept = None;
             return Err(Error::unauthorized(self.login.not_allowed_yet()));
         };
@@ -257,7 +263,7 @@ impl Source {
             let saved = tokens.clone();
             if let Err(error) = self.in_vault(move |vault| vault.save(&saved)).await {
                 flight.unsaved = Some(tokens);
-                return Err(error);
+                return Err(passing(error));
             }
         }
         flight.kept = Some(tokens.clone());
@@ -325,12 +331,10 @@ impl Source {
     async fn in_vault<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Vault) -> std::result::Result<T, VaultError> + Send + 'static,
-    ) -> Result<T> {
+    ) -> std::result::Result<T, VaultError> {
         let vault = Arc::clone(&self.vault);
-        match tokio::task::spawn_blocking(move || work(vault.as_ref())).await {
-            Ok(done) => done.map_err(|VaultError(message)| Error::transient(message)),
-            Err(_) => Err(Error::transient("the work on the kept tokens was cut off")),
-        }
+        let done = tokio::task::spawn_blocking(move || work(vault.as_ref())).await;
+        done.unwrap_or_else(|_| Err(VaultError("the work on the kept tokens was cut off".to_owned())))
     }
 
     fn current(&self) -> Option<Current> {
@@ -340,6 +344,16 @@ impl Source {
     fn set(&self, current: Option<Current>) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
     }
+}
+
+/// A disk that refuses now may not refuse later.
+fn passing(VaultError(message): VaultError) -> Error {
+    Error::transient(message)
+}
+
+/// What cannot be read stays so until somebody mends it.
+fn lasting(VaultError(message): VaultError) -> Error {
+    Error::unauthorized(message)
 }
 
 /// After three quarters of its life, so that there is time to try again.

@@ -201,3 +201,15 @@ async fn a_token_without_the_home_that_the_crm_always_names_is_not_used() {
     let error = world.access().await.unwrap_err();
     assert_eq!((error.kind, error.message.contains("came without `instance_url`")), (ErrorKind::Unauthorized, true));
 }
+
+#[tokio::test]
+async fn tokens_that_cannot_be_read_need_an_administrator() {
+    let world = World::allowed();
+    world.vault.lose_key();
+    let error = world.access().await.unwrap_err();
+    assert_eq!(error, Error::unauthorized("the token file tokens/acme has lost its key"));
+    assert_eq!(world.crm.count(), 0);
+    let revoked = world.source.revoke().await.unwrap();
+    assert_eq!(revoked, Revoked::Failed("the token file tokens/acme has lost its key".into()), "and is forgotten");
+    assert!(world.source.kept().await.unwrap().is_none());
+}

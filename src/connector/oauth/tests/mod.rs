@@ -139,12 +139,17 @@ struct Memory {
     kept: Mutex<Option<Tokens>>,
     saved: Mutex<Vec<String>>,
     is_full: Mutex<bool>,
+    has_lost_key: Mutex<bool>,
 }
 
 impl Memory {
     fn refresh(&self) -> Option<String> {
         let kept = self.kept.lock().unwrap();
         kept.as_ref().and_then(|tokens| tokens.refresh.as_ref()).map(|token| token.expose_secret().to_owned())
+    }
+
+    fn lose_key(&self) {
+        *self.has_lost_key.lock().unwrap() = true;
     }
 
     fn fill(&self, is_full: bool) {
@@ -154,7 +159,11 @@ impl Memory {
 
 impl Vault for Memory {
     fn load(&self) -> Result<Option<Tokens>, VaultError> {
-        Ok(self.kept.lock().unwrap().clone())
+        let kept = self.kept.lock().unwrap().clone();
+        if kept.is_some() && *self.has_lost_key.lock().unwrap() {
+            return Err(VaultError("the token file tokens/acme has lost its key".into()));
+        }
+        Ok(kept)
     }
 
     fn save(&self, tokens: &Tokens) -> Result<(), VaultError> {

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use chrono::Duration;
-use dealclock_connector::oauth::{GrantKind, Revoked, TokenSource, Verifier};
+use dealclock_connector::oauth::{GrantKind, Revoked, TokenSource, Tokens, Verifier};
 use dealclock_connector::{Account, Authorizer, Clock, Connector, Error};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -81,6 +81,8 @@ impl Desk<'_> {
     }
 
     async fn ask_person(&self, args: &AuthArgs) -> Result<(), Failure> {
+        // Nobody is asked for what could not be kept afterwards.
+        self.kept().await?;
         let listener = if args.paste { None } else { Some(listen(args.port).await?) };
         let port = match &listener {
             Some(listener) => listener.local_addr()?.port(),
@@ -124,7 +126,7 @@ impl Desk<'_> {
 
     /// Says who is connected, and what is still in the way.
     async fn report(&self, account: &Account) -> Result<Exit, Failure> {
-        let tokens = self.source.kept().await.map_err(|error| self.failed(&error))?;
+        let tokens = self.kept().await?;
         let (id, grant) = (&self.connection.id, self.source.login().kind());
         let Account { id: account_id, zone, currency, problems, .. } = account;
         self.output.text(format_args!("{id} is connected to account {account_id} ({zone}, {currency})."));
@@ -141,7 +143,8 @@ impl Desk<'_> {
             "scopes": tokens.as_ref().map(|tokens| &tokens.scopes),
             "problems": problems,
         }));
-        Ok(if problems.iter().any(|problem| problem.fatal) { Exit::Found } else { Exit::Ok })
+        // What is in the way of reminders is not in the way of a login; `setup` comes after it.
+        Ok(Exit::Ok)
     }
 
     async fn revoke(&self) -> Result<Exit, Failure> {
@@ -165,6 +168,11 @@ impl Desk<'_> {
         self.output.text(&told);
         self.output.document(&json!({ "connection": id, "revoked": exit == Exit::Ok, "message": told }));
         Ok(exit)
+    }
+
+    async fn kept(&self) -> Result<Option<Tokens>, Failure> {
+        let kept = self.source.kept().await;
+        kept.map_err(|error| Failure::new(Exit::Store, format!("connection `{}`: {error}", self.connection.id)))
     }
 
     /// A login's error names its way out already.

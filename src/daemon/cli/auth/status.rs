@@ -40,7 +40,7 @@ enum State {
 
 /// Shows how the login stands.
 pub(super) async fn show(desk: &Desk<'_>) -> Result<Exit, Failure> {
-    let tokens = desk.source.kept().await.map_err(|error| desk.failed(&error))?;
+    let tokens = desk.kept().await?;
     let active = match &tokens {
         Some(tokens) if tokens.refused.is_none() => match desk.source.introspect().await {
             Ok(said) => said.map(|said| said.active),
