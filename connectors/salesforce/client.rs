@@ -229,6 +229,7 @@ impl Client {
             answer = self.exchange(call, &renewed, asked).await?;
         }
         self.quota.observe(Bucket::General, observed(answer.headers()), self.now());
+        self.quota.hear_date(answer.headers(), self.now());
         if answer.status().is_success() || answer.status() == StatusCode::NOT_MODIFIED {
             return Ok(answer);
         }

@@ -46,6 +46,9 @@ pub struct List {
     pub after: Option<String>,
     /// The next page, as Salesforce named it; good for two days.
     pub page: Option<String>,
+    /// The fingerprint of what was asked for of each opportunity: a page of another list lacks what is wanted now.
+    #[serde(default)]
+    pub shape: u64,
 }
 
 impl Position {
@@ -96,6 +99,9 @@ pub struct Pass {
     count: u64,
     /// The next page, as Salesforce named it.
     pub page: String,
+    /// The fingerprint of what was asked for of each opportunity.
+    #[serde(default)]
+    pub shape: u64,
 }
 
 /// What a page of a pass held.
@@ -107,6 +113,8 @@ pub struct Found {
     pub greatest: Option<Instant>,
     /// The next page.
     pub page: Option<String>,
+    /// The fingerprint of what was asked for of each row.
+    pub shape: u64,
 }
 
 impl Delta {
@@ -149,6 +157,7 @@ impl Delta {
             greatest: self.watermark,
             count: 0,
             page: String::new(),
+            shape: found.shape,
         });
         pass.count += found.count;
         pass.greatest = pass.greatest.max(found.greatest.map_or(pass.greatest, |at| at.timestamp_millis()));
@@ -206,7 +215,12 @@ mod tests {
             .filter(|(stamp, visible)| at(*stamp) >= from && *visible <= now)
             .map(|(stamp, _)| *stamp)
             .collect();
-        let found = Found { count: seen.len() as u64, greatest: seen.iter().max().map(|stamp| at(*stamp)), page: None };
+        let found = Found {
+            count: seen.len() as u64,
+            greatest: seen.iter().max().map(|stamp| at(*stamp)),
+            page: None,
+            shape: 0,
+        };
         let (next, goes_on) = delta.advance(found, at(now), at(now));
         assert!(!goes_on);
         (next, seen)
@@ -256,7 +270,8 @@ mod tests {
     #[test]
     fn a_pass_goes_on_page_by_page_and_keeps_when_it_began() {
         let delta = Delta::since(at(0));
-        let page = |page: Option<&str>| Found { count: 2_000, greatest: Some(at(3)), page: page.map(str::to_owned) };
+        let page =
+            |page: Option<&str>| Found { count: 2_000, greatest: Some(at(3)), page: page.map(str::to_owned), shape: 7 };
         let (delta, goes_on) = delta.advance(page(Some("/a")), at(5), at(5));
         assert!(goes_on && delta.pass().is_some_and(|pass| pass.page == "/a"));
         let (delta, goes_on) = delta.advance(page(None), at(9), at(9));
@@ -284,8 +299,10 @@ mod tests {
             greatest: 2,
             count: 3,
             page: "/services/data/v65.0/query/01gA-2000".to_owned(),
+            shape: 9,
         };
-        let list = List { started_at: Some(at(0)), asked_at: Some(at(0)), after: Some("006A".to_owned()), page: None };
+        let list =
+            List { started_at: Some(at(0)), asked_at: Some(at(0)), after: Some("006A".to_owned()), ..List::default() };
         for position in [
             Position::Delta(Delta { pass: Some(pass), seen: u64::MAX, ..Delta::since(at(7)) }),
             Position::List(list),

@@ -10,7 +10,7 @@ const GUARDS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 pub fn same(left: &str, right: &str) -> bool {
     match (left.get(..SHORT), right.get(..SHORT)) {
         (Some(left), Some(right)) => left == right,
-        _ => false,
+        _ => left == right && !left.is_empty(),
     }
 }
 

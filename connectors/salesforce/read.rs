@@ -12,6 +12,7 @@ use crate::client::{Answer, Call};
 use crate::composite::{self, Pages};
 use crate::cursor::{Delta, Found, List, Position};
 use crate::errors::Refusal;
+use crate::ids;
 use crate::queries::{Query, Run};
 use crate::schema::{Reading, Schema};
 use crate::soql::{self, Rows};
@@ -43,7 +44,7 @@ impl Salesforce {
             let query = format!("SELECT {} FROM Opportunity{after} ORDER BY Id", reading.select);
             Call::get("list opportunities", soql::path(Rows::Live, &query))
         };
-        let answer = match &list.page {
+        let answer = match list.page.as_ref().filter(|_| list.shape == reading.fingerprint()) {
             Some(page) => match self.client.ask(Call::get("list opportunities", page.clone())).await {
                 Err(refusal) if refusal.says(&Code::InvalidLocator) => self.client.ask(begun().follows()).await,
                 answer => answer,
@@ -64,6 +65,7 @@ impl Salesforce {
                         asked_at: Some(as_of),
                         after: after.or(list.after),
                         page: Some(self.client.page_of(answer.asked(), link).await?),
+                        shape: reading.fingerprint(),
                     })
                     .cursor(),
                 )
@@ -77,6 +79,9 @@ impl Salesforce {
     async fn read_delta(&self, delta: Delta) -> Result<ChangePage> {
         let Some(pass) = delta.pass() else { return self.begin_pass(delta, false).await };
         let (schema, reading) = self.reading().await?;
+        if pass.shape != reading.fingerprint() {
+            return self.begin_pass(delta.anew(), false).await;
+        }
         let call = Call::get("read changed opportunities", pass.page.clone()).priority(Priority::Poll);
         let answer = match self.client.ask(call).await {
             Err(refusal) if refusal.says(&Code::InvalidLocator) => return self.begin_pass(delta.anew(), true).await,
@@ -122,7 +127,12 @@ impl Salesforce {
             None => None,
         };
         let stamps = page.records.iter().filter_map(record::stamp);
-        let found = Found { count: page.records.len() as u64, greatest: stamps.max(), page: link };
+        let found = Found {
+            count: page.records.len() as u64,
+            greatest: stamps.max(),
+            page: link,
+            shape: shape.1.fingerprint(),
+        };
         let mut told = self.seen.told(delta.seen);
         let news: Vec<Row<'_>> = page.records.into_iter().filter(|row| told.is_news(row)).collect();
         let mut hints = Vec::new();
@@ -166,7 +176,7 @@ impl Salesforce {
         }
         let of = |record: &RecordRef| {
             changes
-                .get(record.id.as_str())
+                .get(&ids::long(record.id.as_str()))
                 .cloned()
                 .unwrap_or_else(|| record::absent(&self.connection, record.id.as_str(), now))
         };

@@ -2,6 +2,7 @@
 //! them.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono_tz::Tz;
 use dealclock_connector::{FieldSource, Mapping, Pipeline, Stage};
@@ -101,6 +102,15 @@ pub struct Reading {
     pub select: String,
     /// Where the mapped fields come from.
     pub fields: Vec<(FieldName, Source)>,
+}
+
+impl Reading {
+    /// The fingerprint of the select list; another build may make another one of the same list.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.select.hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// Where a mapped field comes from.
@@ -328,3 +338,99 @@ pub fn api_name<'a>(reading: &'a Reading, name: &FieldName) -> Option<(&'a str, 
 }
 
 const _: () = assert!(api::FETCH_BATCH <= api::QUERIES * api::IN_LIST, "one composite call must hold a whole fetch");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::translate::sample::{field, mapping, parts};
+
+    fn schema(adapt: impl FnOnce(&mut Parts, &mut Mapping)) -> Schema {
+        let (mut parts, mut mapping) = (parts(), mapping());
+        adapt(&mut parts, &mut mapping);
+        Schema::new(Instant::UNIX_EPOCH, parts, &mapping)
+    }
+
+    #[test]
+    fn a_stage_is_found_by_api_name_label_or_with_the_pipeline() {
+        for name in ["Proposal/Price Quote", "Quote sent", "Opportunity/Quote sent"] {
+            let schema = schema(|_, mapping| {
+                mapping.stages = [("Sent".to_owned(), vec![name.to_owned()])].into();
+            });
+            assert_eq!(schema.stage_name("Proposal/Price Quote"), "Sent", "{name}");
+            assert_eq!(schema.stages_called("Sent").collect::<Vec<_>>(), ["Proposal/Price Quote"]);
+        }
+        let schema = schema(|_, mapping| {
+            mapping.stages.insert("Gone".to_owned(), vec!["Nowhere".to_owned()]);
+        });
+        assert_eq!((schema.stage_name("Closed Won"), schema.stage_name("new")), ("Won", "new"));
+        assert_eq!(
+            schema
+                .unknown_stages(&Mapping {
+                    stages: [("Gone".to_owned(), vec!["Nowhere".to_owned()])].into(),
+                    ..Mapping::default()
+                })
+                .collect::<Vec<_>>(),
+            [("Gone", "Nowhere")]
+        );
+    }
+
+    #[test]
+    fn stages_that_may_not_be_chosen_any_more_are_still_understood() {
+        let schema = schema(|_, _| {});
+        assert!(schema.pipeline.stages.iter().all(|stage| stage.id != "Retired"));
+        assert!(schema.knows_stage("Retired"));
+        assert_eq!((schema.stage_closes("Closed Won"), schema.stage_closes("new")), (Some((true, true)), None));
+    }
+
+    #[test]
+    fn what_is_read_is_what_is_there_and_mapped() {
+        let reading = schema(|_, _| {}).reading.unwrap();
+        assert_eq!(
+            reading.select,
+            "Id, Name, OwnerId, CreatedDate, SystemModstamp, IsDeleted, Amount, StageName, CloseDate, IsClosed, IsWon, \
+             LastStageChangeDate, CurrencyIsoCode, Complex__c, Request_Approved__c, Wanted_Until__c, \
+             (SELECT StageName, CreatedDate FROM OpportunityHistories WHERE StageName IN ('Proposal/Price Quote') ORDER BY CreatedDate)"
+        );
+        let without_currencies = schema(|parts, mapping| {
+            parts.opportunity.fields.retain(|field| field.name != "CurrencyIsoCode");
+            mapping.fields.clear();
+        });
+        let other = without_currencies.reading.unwrap();
+        assert!(!other.select.contains("CurrencyIsoCode") && !other.select.contains("FROM"));
+        assert_ne!(reading.fingerprint(), other.fingerprint());
+    }
+
+    #[test]
+    fn what_is_not_visible_is_named_with_the_way_out() {
+        let check = |hidden: &str, part: &str| {
+            let schema = schema(|parts, _| parts.opportunity.fields.retain(|field| field.name != hidden));
+            let why = schema.reading.unwrap_err();
+            assert!(why.contains(part) && why.contains("permission set"), "{why}");
+        };
+        check("Amount", "the field `Amount` of opportunities is not visible");
+        check(
+            "Complex__c",
+            "the field `Complex__c`, mapped to `complex`, does not exist on opportunities or is not visible",
+        );
+        let without_stage = schema(|parts, _| parts.stages.retain(|(stage, _)| stage.id != "Proposal/Price Quote"));
+        assert_eq!(
+            without_stage.reading.unwrap_err(),
+            "the stage `Sent`, whose entry is mapped to `proposal_sent_at`, does not exist"
+        );
+    }
+
+    #[test]
+    fn the_key_field_must_be_unique_an_external_id_and_ours_to_write() {
+        let key = |adapt: fn(&mut Field)| {
+            let mut key = Field { unique: true, external_id: true, ..field(KEY, "string") };
+            adapt(&mut key);
+            schema(|parts, _| parts.task.fields.push(key)).key()
+        };
+        assert_eq!(key(|_| {}), KeyState::Unique);
+        assert_eq!(key(|key| key.name = KEY.to_lowercase()), KeyState::Unique);
+        assert_eq!(key(|key| key.unique = false), KeyState::NotUnique);
+        assert_eq!(key(|key| key.external_id = false), KeyState::NotUnique);
+        assert_eq!(key(|key| key.createable = false), KeyState::ReadOnly);
+        assert_eq!(schema(|_, _| {}).key(), KeyState::Missing);
+    }
+}

@@ -7,3 +7,6 @@ pub mod person;
 pub mod record;
 pub mod task;
 pub mod value;
+
+#[cfg(test)]
+pub(crate) mod sample;

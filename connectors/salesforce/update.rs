@@ -16,10 +16,11 @@ use crate::Salesforce;
 use crate::api::{self, IN_LIST, OPPORTUNITY, SUBREQUESTS, TASK, common};
 use crate::composite::{self, Sub};
 use crate::errors::{Refusal, part_refused};
+use crate::ids;
 use crate::queries::{Query, Run};
 use crate::schema::{Reading, Schema, api_name};
 use crate::soql;
-use crate::translate::task::{COMPARED, plan_update, same_id};
+use crate::translate::task::{COMPARED, plan_update};
 use crate::translate::value::{http_date, instant, value, written};
 use crate::wire::{Body, Code, Row};
 use crate::write::Outcomes;
@@ -53,7 +54,7 @@ impl Salesforce {
             let columns: Vec<&str> = COMPARED.to_vec();
             let mut verdicts = HashMap::new();
             let read = self.read_present(TASK, "read tasks before an update", &columns, &ids, |row| {
-                for (effect, update) in wave.iter().filter(|(_, update)| same_id(&update.task, row.id())) {
+                for (effect, update) in wave.iter().filter(|(_, update)| ids::same(&update.task, row.id())) {
                     let plan = plan_update(row, &update.expect, &update.set, &schema.statuses, now);
                     verdicts.insert(*effect, verdict(*effect, row, plan.fields, plan.kept));
                 }
@@ -84,7 +85,8 @@ impl Salesforce {
             let ids: Vec<&str> = wave.iter().map(|(_, update)| update.record.id.as_str()).collect();
             let mut verdicts = HashMap::new();
             let read = self.read_present(OPPORTUNITY, "read opportunities before an update", &columns, &ids, |row| {
-                for (effect, update) in wave.iter().filter(|(_, update)| same_id(update.record.id.as_str(), row.id())) {
+                for (effect, update) in wave.iter().filter(|(_, update)| ids::same(update.record.id.as_str(), row.id()))
+                {
                     verdicts.insert(*effect, record_verdict(*effect, row, update, &schema, &reading));
                 }
             });

@@ -151,3 +151,77 @@ fn owned(cell: &Cell<'_>) -> Cell<'static> {
         Cell::Empty | Cell::Row(_) | Cell::List(_) => Cell::Empty,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::sample::schema;
+    use super::*;
+
+    /// The past of one opportunity, as text.
+    fn told(stages: &Json, tracked: &Json, name: &str) -> Option<Vec<String>> {
+        let mut past = Past::default();
+        let (stages, tracked) = (stages.to_string(), tracked.to_string());
+        serde_json::from_str::<Vec<Row<'_>>>(&stages).unwrap().iter().for_each(|row| past.add_stage(row));
+        serde_json::from_str::<Vec<Row<'_>>>(&tracked).unwrap().iter().for_each(|row| past.add_tracked(row));
+        let schema = schema();
+        let reading = schema.reading.clone().unwrap();
+        let found = past.history(&[name.into()], &schema, &reading).pop()?;
+        Some(found.entries.iter().map(|(at, value)| format!("{} {value}", at.format("%d"))).collect())
+    }
+
+    fn stages() -> Json {
+        let row = |day: u32, stage: &str, amount: u32| {
+            json!({ "CreatedDate": format!("2026-03-{day:02}T08:00:00.000+0000"), "StageName": stage, "Amount": amount,
+                "CloseDate": "2026-06-30", "Opportunity": { "CurrencyIsoCode": "USD" } })
+        };
+        json!([
+            row(2, "Prospecting", 100),
+            row(3, "Prospecting", 200),
+            row(4, "Closed Won", 200),
+            row(5, "Vanished", 200)
+        ])
+    }
+
+    fn change(day: u32, field: &str, old: Json, new: Json) -> Json {
+        json!({ "CreatedDate": format!("2026-03-{day:02}T08:00:00.000+0000"), "Field": field, "OldValue": old, "NewValue": new })
+    }
+
+    #[test]
+    fn stage_history_tells_stages_and_amounts_without_repetitions() {
+        let check = |name: &str, expected: Option<&[&str]>| {
+            let expected = expected.map(|texts| texts.iter().map(|text| (*text).to_owned()).collect());
+            assert_eq!(told(&stages(), &json!([]), name), expected, "{name}");
+        };
+        check("stage", Some(&["02 Prospecting", "04 Won", "05 Vanished"]));
+        check("stage_id", Some(&["02 Prospecting", "04 Closed Won", "05 Vanished"]));
+        check("is_won", Some(&["02 false", "04 true"]));
+        check("amount_record", Some(&["02 100", "03 200"]));
+        check("amount", Some(&["02 80", "03 160"]));
+        check("close_date", Some(&["02 2026-06-30"]));
+        check("complex", None);
+        check("proposal_sent_at", None);
+    }
+
+    #[test]
+    fn a_tracked_field_begins_with_what_it_held_when_the_record_was_made() {
+        let tracked = json!([
+            change(3, "Complex__c", json!(false), json!(true)),
+            change(4, "Complex__c", json!("true"), json!("false")),
+            change(4, "Other__c", json!(1), json!(2)),
+        ]);
+        let expected = ["02 false", "03 true", "04 false"].map(str::to_owned);
+        assert_eq!(told(&stages(), &tracked, "complex"), Some(expected.to_vec()));
+        assert_eq!(told(&json!([]), &tracked, "complex"), Some(expected[1..].to_vec()), "since when is not known");
+    }
+
+    #[test]
+    fn of_the_two_rows_about_an_owner_the_one_with_ids_counts() {
+        let (ada, bo) = ("005D000000AAAAAIAN", "005D000000BBBBBIAN");
+        let tracked =
+            json!([change(3, "Owner", json!("Ada Berg"), json!("Bo")), change(3, "Owner", json!(ada), json!(bo)),]);
+        let expected = vec![format!("02 {ada}"), format!("03 {bo}")];
+        assert_eq!(told(&stages(), &tracked, "owner.id"), Some(expected));
+    }
+}

@@ -157,3 +157,91 @@ pub fn at_home(amount: Decimal, currency: &str, schema: &Schema) -> Option<Decim
     let rate = schema.rates.get(currency)?;
     amount.checked_div(*rate).map(|amount| amount.round_dp(2))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::sample::schema;
+    use super::*;
+
+    fn fixture() -> Json {
+        serde_json::from_str(include_str!("../fixtures/opportunity.json")).unwrap()
+    }
+
+    fn translated(changes: &Json) -> Change {
+        let mut row = fixture();
+        for (name, value) in changes.as_object().unwrap() {
+            row[name] = value.clone();
+        }
+        let text = row.to_string();
+        let row: Row<'_> = serde_json::from_str(&text).unwrap();
+        let schema = schema();
+        let reading = schema.reading.clone().unwrap();
+        change(&"acme".into(), &row, (&schema, &reading), "https://acme.my.salesforce.com", Instant::UNIX_EPOCH)
+    }
+
+    fn record_of(changes: &Json) -> Record {
+        match translated(changes).state {
+            ChangeState::Present(record) => record,
+            ChangeState::Deleted | ChangeState::Merged { .. } => panic!("not present"),
+        }
+    }
+
+    #[test]
+    fn a_row_becomes_an_opportunity() {
+        insta::assert_json_snapshot!("opportunity", translated(&json!({})));
+    }
+
+    #[test]
+    fn what_cannot_be_read_parks_the_record_and_is_not_taken_for_empty() {
+        let check = |changes: Json, parked: Option<&str>| {
+            assert_eq!(record_of(&changes).parked.as_deref(), parked, "{changes}");
+        };
+        check(json!({}), None);
+        check(json!({ "Complex__c": "sideways" }), Some("`complex` holds no readable bool"));
+        check(json!({ "Amount": "ten" }), Some("`amount_record` holds no readable number"));
+        check(json!({ "Amount": null, "CurrencyIsoCode": "JPY" }), None);
+        let unknown = "its amount is in JPY, and the org has no exchange rate to EUR";
+        check(json!({ "CurrencyIsoCode": "JPY" }), Some(unknown));
+        let histories =
+            |records: Json| json!({ "OpportunityHistories": { "records": records, "nextRecordsUrl": "/n" } });
+        check(histories(json!([])), Some("`proposal_sent_at` lies in a history that is too long to be read at once"));
+        let bad = json!([{ "StageName": "Proposal/Price Quote", "CreatedDate": "soon" }]);
+        check(histories(bad), Some("`proposal_sent_at` holds no readable time"));
+    }
+
+    #[test]
+    fn a_foreign_amount_is_converted_and_kept_as_it_was_entered() {
+        let record = record_of(&json!({ "CurrencyIsoCode": "USD", "Amount": 100.1 }));
+        let get = |name: &str| record.get(name).to_string();
+        assert_eq!([get("amount"), get("amount_record"), get("currency")], ["80.08", "100.1", "USD"]);
+    }
+
+    #[test]
+    fn the_first_entry_counts_and_one_without_history_is_the_present_one() {
+        let sent = |changes: Json| record_of(&changes).get("proposal_sent_at").to_string();
+        let row = |at: &str| json!({ "StageName": "Proposal/Price Quote", "CreatedDate": at });
+        let twice = json!([row("2026-03-05T10:00:00.000+0000"), row("2026-03-03T10:00:00.000+0000")]);
+        assert_eq!(sent(json!({ "OpportunityHistories": { "records": twice } })), "2026-03-03T10:00:00Z");
+        let made_there =
+            json!({ "StageName": "Proposal/Price Quote", "LastStageChangeDate": null, "OpportunityHistories": null });
+        assert_eq!(sent(made_there), "2026-03-02T08:00:00Z");
+        assert_eq!(sent(json!({ "OpportunityHistories": null })), "empty");
+    }
+
+    #[test]
+    fn a_row_in_the_recycle_bin_is_a_tombstone_with_its_stamp() {
+        let change = translated(&json!({ "IsDeleted": true }));
+        assert_eq!(change.state, ChangeState::Deleted);
+        assert_eq!(change.stamp, "2026-03-04T09:12:44Z".parse::<Instant>().unwrap());
+        assert_eq!(translated(&json!({ "SystemModstamp": null })).stamp, Instant::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn a_stage_that_is_not_known_keeps_its_name_and_what_salesforce_says_of_it() {
+        let record = record_of(&json!({ "StageName": "New one", "IsClosed": true, "IsWon": true }));
+        assert!(record.is_closed());
+        assert_eq!(record.get("stage").to_string(), "New one");
+    }
+}

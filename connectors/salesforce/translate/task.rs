@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::value::{date, iso};
 use crate::api::{KEY, TASK, common, task};
+use crate::ids;
 use crate::schema::Statuses;
 use crate::wire::Row;
 
@@ -105,7 +106,7 @@ pub fn plan_update(
         );
     }
     if let (Some(expected), Some(wanted)) = (&expect.owner, &set.owner) {
-        let holds = |owner: &str| same_id(current.text(common::OWNER).unwrap_or_default(), owner);
+        let holds = |owner: &str| ids::same(current.text(common::OWNER).unwrap_or_default(), owner);
         let write = [(common::OWNER, wanted.as_str().into())];
         plan.decide("the owner", holds(wanted.as_str()), holds(expected.as_str()), write);
     }
@@ -144,12 +145,6 @@ impl UpdatePlan {
             self.kept.push(format!("{what} was changed"));
         }
     }
-}
-
-/// Whether two ids name one record: the form of 15 characters is the beginning of the form of 18.
-pub fn same_id(one: &str, other: &str) -> bool {
-    let short = |id: &str| id.get(..15).unwrap_or(id).to_owned();
-    one == other || (one.len() != other.len() && short(one) == short(other))
 }
 
 /// The key of ours on a task.
@@ -290,13 +285,5 @@ mod tests {
         assert_eq!(plan("One\r\n\r\ntwo ").fields[task::TEXT], "Three");
         assert_eq!(plan("Mine").kept, ["the text was changed"]);
         assert_eq!(plan("Three"), UpdatePlan::default());
-    }
-
-    #[test]
-    fn ids_of_both_lengths_are_the_same() {
-        assert!(same_id("006D000000CpOSy", "006D000000CpOSyIAN") && same_id("a", "a"));
-        assert!(
-            !same_id("006D000000CpOSyIAN", "006D000000CpOSyIAO") && !same_id("006D000000CpOSx", "006D000000CpOSyIAN")
-        );
     }
 }

@@ -309,11 +309,55 @@ async fn history_tells_stages_amounts_tracked_fields_and_owners_with_their_times
 }
 
 #[tokio::test]
-async fn a_field_that_is_hidden_later_stops_the_reading_and_is_named() {
+async fn a_field_that_is_hidden_stops_the_reading_and_is_named() {
     let account = Account::adapted(|options| {
         options.hidden_fields.insert("Opportunity.Complex__c".to_owned());
     });
     let error = account.connector.changes(Object::Opportunity, None).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Rejected);
     assert!(error.message.contains("`Complex__c`") && error.message.contains("permission set"), "{error}");
+}
+
+#[tokio::test]
+async fn a_refused_field_makes_the_next_read_look_at_the_orgs_shape() {
+    let account = Account::new();
+    account.add_opportunities(1);
+    let read = account.read_all(None).await;
+    let refused = json!({ "compositeResponse": [{ "referenceId": "opportunities", "httpStatusCode": 400,
+        "body": [{ "errorCode": "INVALID_FIELD", "message": "No such column 'Complex__c' on entity 'Opportunity'" }] }] });
+    account.answer_next(200, &refused.to_string());
+    let error = account.connector.changes(Object::Opportunity, Some(&read.cursor)).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Rejected);
+    assert!(error.message.contains("Complex__c") && error.message.contains("permission set"), "{error}");
+    account.sent();
+    account.connector.changes(Object::Opportunity, Some(&read.cursor)).await.unwrap();
+    assert_eq!(account.sent()[0], "GET /sobjects/Opportunity/describe");
+}
+
+#[tokio::test]
+async fn an_unchanged_definition_is_not_sent_again() {
+    let account = Account::new();
+    let mut read = account.read_all(None).await;
+    for _ in 0..3 {
+        account.pass(3_601);
+        account.sent();
+        read = account.read_all(Some(&read.cursor)).await;
+        assert_eq!(account.sent().len(), 4, "two definitions, the rest of the shape, and the poll");
+    }
+    assert!(account.sandbox.calls().statuses.get(&304).is_some_and(|count| *count >= 6));
+}
+
+#[tokio::test]
+async fn a_page_of_a_list_that_asked_for_less_is_not_gone_on_with() {
+    let mut account = Account::new();
+    let ids = account.add_opportunities(4_100);
+    let page = account.connector.changes(Object::Opportunity, None).await.unwrap();
+    account.remap(|mapping| {
+        let fields = mapping.fields.get_mut(&Object::Opportunity).unwrap();
+        fields.remove("complex");
+    });
+    account.sent();
+    let rest = account.read_all(Some(page.next.cursor())).await;
+    assert!(account.sent().iter().any(|call| call == "GET /query"), "the list was begun anew after the last id");
+    assert_eq!(rest.ids().len() + page.changes.len(), ids.len());
 }

@@ -126,6 +126,12 @@ impl Account {
         self.connector = connect(&self.direct, &self.clock, self.mapping.clone(), tokens);
     }
 
+    /// The same org with another mapping, as after a restart.
+    pub fn remap(&mut self, adapt: impl FnOnce(&mut Mapping)) {
+        adapt(&mut self.mapping);
+        self.reconnect(&[TOKEN]);
+    }
+
     pub fn add_fields(&self) {
         self.add_field(PropertyObject::Deals, "Complex__c", PropertyKind::Bool);
         self.add_field(PropertyObject::Deals, "Request_Approved__c", PropertyKind::Bool);
