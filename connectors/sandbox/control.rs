@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::dialect::Dialect;
 use crate::edit::Edit;
 use crate::faults::FaultRule;
 use crate::portal::instant::to_datetime;
@@ -65,6 +66,10 @@ pub(crate) fn answer(state: &mut State, request: &Request<Bytes>) -> Option<Resp
             Ok(json!({}))
         }),
         ("POST", "lag") => read(request).and_then(|change| change_lag(state, &change)),
+        ("POST", "outbound") => match &mut state.account {
+            Dialect::HubSpot(_) => Err("this account sends no outbound messages".to_owned()),
+            Dialect::Salesforce(org) => read(request).and_then(|wish| org.tell_by_call(&wish)).map(|()| json!({})),
+        },
         ("GET", "time") => Ok(now(state)),
         ("POST", "time") => read(request).map(|change| change_time(state, &change)),
         (_, other) => return Some(write(404, Some(&json!({ "error": format!("no command {other}") })))),

@@ -155,6 +155,18 @@ pub enum Edit {
         /// The new label.
         label: String,
     },
+    /// Somebody who is asked decides about a deal that was handed in for approval, where the CRM has such a process;
+    /// nothing where nobody is asked.
+    DecideApproval {
+        /// The deal.
+        deal: DealName,
+        /// Whether it is granted.
+        granted: bool,
+        /// What they say.
+        comment: String,
+        /// The user id of who decides.
+        by: String,
+    },
 }
 
 /// A user to invite.

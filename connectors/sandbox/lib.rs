@@ -28,6 +28,8 @@ pub use faults::{Fault, FaultRule, When};
 pub use options::{Crm, Limits, Options, Scope, Token};
 pub use org::admin::AdminAct;
 pub use org::options::{App, OrgLimits, OrgOptions, OrgUser};
+pub use org::outbound::OutboundMessage;
+pub use org::process::{ApprovalProcess, Approver};
 pub use people_at_work::EditRefused;
 pub use sandbox::{Dropped, Sandbox};
 pub use serve::{serve, serve_tls, serve_with};

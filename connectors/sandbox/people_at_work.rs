@@ -84,6 +84,8 @@ impl Portal {
             Edit::SetOfficeHours { .. } => {}
             Edit::SetZone { owner, zone } => self.set_zone(owner, zone.as_deref()),
             Edit::RenameStage { pipeline, stage, label } => self.rename_stage(pipeline, stage, label),
+            // There is no such process.
+            Edit::DecideApproval { .. } => {}
         }
         Ok(())
     }

@@ -84,6 +84,12 @@ impl Org {
                 let stage = self.stage_name(stage);
                 self.rename_stage(&stage, label);
             }
+            Edit::DecideApproval { deal, granted, comment, by } => {
+                if let Some(id) = self.live_deal(deal) {
+                    let by = self.person(by).user;
+                    self.decide_in_page(id, *granted, comment, by)?;
+                }
+            }
         }
         Ok(())
     }

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod activity;
+mod approvals;
 mod caller;
 mod collections;
 mod composite;
 mod describe;
 mod guards;
+mod outbound;
 mod query;
 mod records;
 mod rejections;
 mod tokens;
+mod tooling;
