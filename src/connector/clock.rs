@@ -9,6 +9,6 @@ pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Instant;
 
-    /// Returns once the clock shows `until` or later.
+    /// Returns once the clock shows `until` or later, or was set back meanwhile.
     async fn sleep_until(&self, until: Instant);
 }

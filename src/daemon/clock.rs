@@ -10,7 +10,7 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-/// The longest stretch slept at once, so that a machine clock that is set forward is noticed soon.
+/// The longest stretch slept at once, so that a machine clock that is set is noticed soon.
 const LONGEST_NAP: std::time::Duration = std::time::Duration::from_secs(30);
 
 #[async_trait]
@@ -21,11 +21,18 @@ impl Clock for SystemClock {
     }
 
     async fn sleep_until(&self, until: Instant) {
-        while let Ok(left) = (until - self.now()).to_std() {
+        let mut before = self.now();
+        while let Ok(left) = (until - before).to_std() {
             if left.is_zero() {
                 return;
             }
             tokio::time::sleep(left.min(LONGEST_NAP)).await;
+            let now = self.now();
+            if now < before {
+                // Who slept looks anew: by the clock as it is now, hours may be left that were to be seconds.
+                return;
+            }
+            before = now;
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) enum Line {
     /// A waiting event.
     Event { seq: u64, case: CaseId, event: Event },
     /// An effect in the outbox.
-    Effect { effect: Effect, delivery: Delivery },
+    Effect { effect: Box<Effect>, delivery: Delivery },
     /// What became of an effect.
     Settled { id: EffectId, settlement: Settlement },
     /// A line of a case's journal.
@@ -116,7 +116,7 @@ fn line(rows: &Rows, table: Table, key: &[u8], body: &[u8]) -> Result<Option<Lin
         Table::Delivery => {
             let id = rows.part(parts.effect())?;
             match rows.json(&Key::new(Table::Effect).effect(&id))? {
-                Some(effect) => Line::Effect { effect, delivery: rows.decode(body)? },
+                Some(effect) => Line::Effect { effect: Box::new(effect), delivery: rows.decode(body)? },
                 None => return Ok(None),
             }
         }

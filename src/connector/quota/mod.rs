@@ -8,9 +8,11 @@ mod tests;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::Duration as Span;
+use chrono::{DateTime, Duration as Span};
 use dealclock_model::Instant;
 use governor::clock::FakeRelativeClock;
+use http::HeaderMap;
+use http::header::DATE;
 
 use day::Day;
 pub use day::{Spent, Today};
@@ -96,6 +98,7 @@ struct State {
     time: FakeRelativeClock,
     shown: Option<Instant>,
     paused: Option<Instant>,
+    ahead: Option<Span>,
     day: Day,
     buckets: [Counter; 3],
 }
@@ -114,7 +117,7 @@ impl Quota {
         let time = FakeRelativeClock::default();
         let share = share.clamp(0.01, 1.0);
         let buckets = Bucket::ALL.map(|bucket| Counter::new(limit_of(bucket), share, &time));
-        let state = State { time, shown: None, paused: None, day: Day::new(), buckets };
+        let state = State { time, shown: None, paused: None, ahead: None, day: Day::new(), buckets };
         Quota { share, state: Mutex::new(state) }
     }
 
@@ -181,6 +184,19 @@ impl Quota {
             let until = now + counter.limit.window / 10;
             counter.paused = counter.paused.max(Some(until));
         }
+    }
+
+    /// Holds our clock against the `Date` of an answer, where it has one.
+    pub fn hear_date(&self, headers: &HeaderMap, now: Instant) {
+        let text = headers.get(DATE).and_then(|value| value.to_str().ok());
+        if let Some(theirs) = text.and_then(|text| DateTime::parse_from_rfc2822(text).ok()) {
+            self.state().ahead = Some(now - theirs.to_utc());
+        }
+    }
+
+    /// By how much our clock was ahead of the CRM's when it last answered; negative where it was behind.
+    pub fn clock_ahead(&self) -> Option<Span> {
+        self.state().ahead
     }
 
     /// What is left of the day, as last told.

@@ -1,5 +1,8 @@
 //! Budgets that are spent, exhausted, observed and paced.
 
+use http::HeaderMap;
+use http::header::DATE;
+
 use super::*;
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
@@ -211,4 +214,18 @@ fn before_the_limit_is_known_nothing_is_held_back() {
     let quota = quota(100, 0.8).with_daily_share(0.01);
     assert_eq!(quota.check(Bucket::General, Priority::Background, start()), Ok(()));
     assert_eq!(quota.today(start()), Today { ours: 1, ..Today::default() });
+}
+
+#[test]
+fn our_clock_is_held_against_the_crms() {
+    let quota = quota(100, 0.8);
+    let hear = |date: &str| {
+        let date = (DATE, date.parse().unwrap());
+        quota.hear_date(&HeaderMap::from_iter([date]), start());
+        quota.clock_ahead().map(|ahead| ahead.num_minutes())
+    };
+    assert_eq!(quota.clock_ahead(), None);
+    assert_eq!(hear("Mon, 02 Mar 2026 08:00:00 GMT"), Some(60));
+    assert_eq!(hear("Mon, 02 Mar 2026 09:10:00 GMT"), Some(-10));
+    assert_eq!(hear("yesterday"), Some(-10), "what says nothing changes nothing");
 }

@@ -62,6 +62,9 @@ impl Runtime {
             self.signals.raise(&LoopId::Decide);
             return Ok(Step::Rest(Some(now + Duration::milliseconds(10))));
         }
+        if let Some(rest) = self.clock_ahead(connection) {
+            return Ok(rest);
+        }
         let (begun, new): (Vec<_>, Vec<_>) = ready.into_iter().partition(|entry| entry.begun);
         let step = if begun.is_empty() {
             self.write_new(connection, new).await?

@@ -4,6 +4,7 @@
 //! takes the same steps by hand, in a fixed order, with [`Runtime::settle`].
 
 mod calls;
+mod clocks;
 pub mod connection;
 mod decider;
 mod deliver;

@@ -175,3 +175,26 @@ async fn polls_slow_down_as_the_day_goes_and_a_restart_knows_what_was_spent() {
     let stage = stage.restarted();
     assert_eq!(stage.quota().today(start()).ours, 5);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_of_the_crms_fires_and_writes_nothing() {
+    let stage = Stage::live().await;
+    let hear = |date: &str| {
+        let date = (http::header::DATE, date.parse().unwrap());
+        stage.quota().hear_date(&http::HeaderMap::from_iter([date]), stage.runtime.now());
+    };
+    let due = || stage.runtime.store().due(stage.runtime.now(), 9).unwrap().len();
+    hear("Mon, 02 Mar 2026 08:54:00 GMT");
+    let mut batch = dealclock_store::Batch::new();
+    batch.set_timer(&dealclock_model::CaseId::Record(deal("1")), Some(start()));
+    stage.runtime.store().commit(batch).unwrap();
+    stage.put_update("2");
+    stage.pass(Duration::minutes(10)).await;
+    let trouble = stage.runtime.connections()["acme"].state().troubles.get("clock").cloned();
+    assert!(trouble.unwrap().message.contains("6 minutes ahead"));
+    assert_eq!((due(), stage.crm.now().written.len()), (1, 0));
+    hear("Mon, 02 Mar 2026 09:09:00 GMT");
+    stage.pass(Duration::minutes(10)).await;
+    assert_eq!((due(), stage.crm.now().written.len()), (0, 1));
+    assert_eq!(stage.runtime.connections()["acme"].state().troubles.get("clock"), None);
+}

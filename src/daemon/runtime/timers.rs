@@ -36,6 +36,9 @@ impl Runtime {
                 return self.wait_for_data(connection, retry_at);
             }
         }
+        if let Some(rest) = self.clock_ahead(connection) {
+            return Ok(rest);
+        }
         self.wake(due, |_| Event::Due { as_of: now, waited: false })?;
         Ok(Step::Again)
     }
