@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::{edit_body, part, with_body};
 use crate::sandbox::json as write;
 
+const LOCKED: &str = "unable to obtain exclusive access to this record or 1 records";
+
 /// An answer with another status than the right one.
 pub(super) fn refuse(code: u16) -> Response<Bytes> {
     let (error, message) = match code {
@@ -34,6 +36,9 @@ pub(super) fn partial(
     carry_out: impl FnOnce(&Request<Bytes>) -> Response<Bytes>,
 ) -> Response<Bytes> {
     let Ok(mut body) = serde_json::from_slice::<Value>(request.body()) else { return carry_out(request) };
+    if body.get("compositeRequest").is_some() {
+        return partial_composite(every, request, body, carry_out);
+    }
     let Some(records) = body.get_mut("records").and_then(Value::as_array_mut) else { return carry_out(request) };
     let (kept, failed) = part(std::mem::take(records), every);
     let none_left = kept.is_empty();
@@ -53,6 +58,31 @@ pub(super) fn partial(
     })
 }
 
+/// Takes some writes out of a composite, and puts a failed part at the place of each.
+fn partial_composite(
+    every: usize,
+    request: &Request<Bytes>,
+    mut body: Value,
+    carry_out: impl FnOnce(&Request<Bytes>) -> Response<Bytes>,
+) -> Response<Bytes> {
+    let Some(parts) = body["compositeRequest"].as_array_mut() else { return carry_out(request) };
+    let (mut writes, mut failed, mut kept) = (0, Vec::new(), Vec::new());
+    for (place, part) in std::mem::take(parts).into_iter().enumerate() {
+        writes += usize::from(part["method"] != "GET");
+        let fails = part["method"] != "GET" && every > 0 && writes % every == 0;
+        if fails { failed.push((place, part["referenceId"].clone())) } else { kept.push(part) }
+    }
+    *parts = kept;
+    edit_body(carry_out(&with_body(request, &body)), |_, body| {
+        let Some(results) = body["compositeResponse"].as_array_mut() else { return };
+        for (place, name) in failed {
+            let error = json!([{ "message": LOCKED, "errorCode": "UNABLE_TO_LOCK_ROW", "fields": [] }]);
+            let part = json!({ "body": error, "httpHeaders": {}, "httpStatusCode": 400, "referenceId": name });
+            results.insert(place.min(results.len()), part);
+        }
+    })
+}
+
 /// The records of a query, or the results of a collection or a composite.
 pub(super) fn results(body: &mut Value) -> Option<&mut Vec<Value>> {
     if body.is_array() {
@@ -63,8 +93,7 @@ pub(super) fn results(body: &mut Value) -> Option<&mut Vec<Value>> {
 }
 
 fn locked() -> Value {
-    let message = "unable to obtain exclusive access to this record or 1 records";
-    json!({ "success": false, "errors": [{ "statusCode": "UNABLE_TO_LOCK_ROW", "message": message, "fields": [] }] })
+    json!({ "success": false, "errors": [{ "statusCode": "UNABLE_TO_LOCK_ROW", "message": LOCKED, "fields": [] }] })
 }
 
 #[cfg(test)]

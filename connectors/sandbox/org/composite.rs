@@ -58,7 +58,7 @@ impl Org {
     pub(super) fn composite(&mut self, call: &Call<'_>) -> Outcome {
         let Composite { all_or_none, composite_request: parts } = call.json()?;
         check_parts(call, &parts)?;
-        let carry_out = |org: &mut Org| org.carry_out(call, &parts, all_or_none);
+        let carry_out = |org: &mut Org| org.carry_out_parts(call, &parts, all_or_none);
         let keep = |answers: &Vec<Answer>| !all_or_none || answers.iter().all(Answer::is_success);
         let mut answers = self.transact(carry_out, keep);
         if !keep(&answers) {
@@ -70,7 +70,7 @@ impl Org {
         Ok(Answer::written(write_composite(&parts, &answers)))
     }
 
-    fn carry_out(&mut self, call: &Call<'_>, parts: &[Part], all_or_none: bool) -> Vec<Answer> {
+    fn carry_out_parts(&mut self, call: &Call<'_>, parts: &[Part], all_or_none: bool) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::with_capacity(parts.len());
         let mut failed = false;
         for part in parts {

@@ -103,9 +103,11 @@ impl Org {
     }
 
     fn add_users(&mut self, options: &OrgOptions, by: Author) {
-        let administrator = self.add_profile("System Administrator", true, true, by);
-        let integration = self.add_profile("Integration", options.user.api_enabled, options.user.modify_all, by);
-        self.add_profile("Standard User", true, false, by);
+        let user = &options.user;
+        let (may_call, sees_all, changes_all) = (user.api_enabled, user.view_all, user.modify_all);
+        let administrator = self.add_profile("System Administrator", true, true, true, by);
+        let integration = self.add_profile("Integration", may_call, sees_all, changes_all, by);
+        self.add_profile("Standard User", true, false, false, by);
         let user = |username, last_name| NewUser {
             username,
             first_name: "",
@@ -116,20 +118,45 @@ impl Org {
         };
         self.add_user_with(user("admin@acme.example", "Administrator"), administrator, by);
         self.add_user_with(user(&options.user.username, "Integration"), integration, by);
+        self.show_records(integration, sees_all, by);
         for token in &options.tokens {
             self.sessions.admit(token, self.integration);
         }
     }
 
-    fn add_profile(&mut self, name: &str, api: bool, modify_all: bool, by: Author) -> Id {
+    fn add_profile(&mut self, name: &str, api: bool, view_all: bool, modify_all: bool, by: Author) -> Id {
         let cells = [
             ("Name", Cell::text(name)),
             ("PermissionsApiEnabled", Cell::Bool(api)),
             ("PermissionsViewSetup", Cell::Bool(true)),
-            ("PermissionsViewAllData", Cell::Bool(true)),
+            ("PermissionsViewAllData", Cell::Bool(view_all)),
             ("PermissionsModifyAllData", Cell::Bool(modify_all)),
         ];
         self.insert_raw(Kind::Profile, cells, by)
+    }
+
+    /// Each profile has a permission set of its own, which tells what the profile lets its users do.
+    fn show_records(&mut self, profile: Id, all: bool, by: Author) {
+        let cells = [
+            ("Name", Cell::text(format!("X{profile}"))),
+            ("Label", Cell::text("Integration")),
+            ("ProfileId", Cell::Id(profile)),
+            ("IsOwnedByProfile", Cell::Bool(true)),
+            ("Type", Cell::text("Profile")),
+        ];
+        let set = self.insert_raw(Kind::PermissionSet, cells, by);
+        let assigned = [("PermissionSetId", Cell::Id(set)), ("AssigneeId", Cell::Id(self.integration))];
+        self.insert_raw(Kind::PermissionSetAssignment, assigned, by);
+        for kind in [Kind::Account, Kind::Contact, Kind::Opportunity] {
+            let rights = ["PermissionsRead", "PermissionsCreate", "PermissionsEdit", "PermissionsDelete"];
+            let mut cells: Vec<_> = rights.map(|right| (right, Cell::Bool(true))).into();
+            cells.extend([
+                ("ParentId", Cell::Id(set)),
+                ("SobjectType", Cell::text(kind.name())),
+                ("PermissionsViewAllRecords", Cell::Bool(all)),
+            ]);
+            self.insert_raw(Kind::ObjectPermissions, cells, by);
+        }
     }
 
     /// Lets a user in with the profile that reps have.

@@ -9,6 +9,7 @@ pub(crate) enum Kind {
     CustomNotificationType,
     FieldPermissions,
     Holiday,
+    ObjectPermissions,
     Opportunity,
     OpportunityFieldHistory,
     OpportunityHistory,
@@ -30,13 +31,14 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every type, in the order of their names.
-    pub(crate) const ALL: [Kind; 23] = [
+    pub(crate) const ALL: [Kind; 24] = [
         Kind::Account,
         Kind::BusinessHours,
         Kind::Contact,
         Kind::CustomNotificationType,
         Kind::FieldPermissions,
         Kind::Holiday,
+        Kind::ObjectPermissions,
         Kind::Opportunity,
         Kind::OpportunityFieldHistory,
         Kind::OpportunityHistory,
@@ -93,6 +95,7 @@ impl Kind {
             | Kind::Task
             | Kind::User => true,
             Kind::BusinessHours
+            | Kind::ObjectPermissions
             | Kind::OpportunityFieldHistory
             | Kind::OpportunityHistory
             | Kind::OpportunityStage
@@ -127,6 +130,7 @@ impl Kind {
             Kind::CustomNotificationType => ("CustomNotificationType", "0ML", "Custom Notification Type"),
             Kind::FieldPermissions => ("FieldPermissions", "01k", "Field Permissions"),
             Kind::Holiday => ("Holiday", "0C0", "Holiday"),
+            Kind::ObjectPermissions => ("ObjectPermissions", "110", "Object Permissions"),
             Kind::Opportunity => ("Opportunity", "006", "Opportunity"),
             Kind::OpportunityFieldHistory => ("OpportunityFieldHistory", "017", "Opportunity Field History"),
             Kind::OpportunityHistory => ("OpportunityHistory", "008", "Opportunity History"),

@@ -1,5 +1,6 @@
 //! The org: the sandbox's other CRM, which speaks Salesforce's dialect.
 
+pub(crate) mod admin;
 mod answer;
 mod approvals;
 pub(crate) mod builtin;

@@ -116,8 +116,8 @@ impl Org {
         let text = |cell: Cell| if cell.is_null() { Cell::Null } else { Cell::text(cell.to_text()) };
         let cells = [
             ("OpportunityId", Cell::Id(id)),
-            ("Field", Cell::text(name)),
-            ("DataType", Cell::text(data_type)),
+            ("Field", Cell::Text(self.shared_text(name))),
+            ("DataType", Cell::Text(self.shared_text(data_type))),
             ("OldValue", text(old)),
             ("NewValue", text(new)),
         ];

@@ -65,6 +65,8 @@ pub struct OrgUser {
     pub password: String,
     /// Whether the profile lets the user call the API at all.
     pub api_enabled: bool,
+    /// Whether the user sees the records of everybody.
+    pub view_all: bool,
     /// Whether the user may change everything, also records that an approval locks.
     pub modify_all: bool,
 }
@@ -75,6 +77,7 @@ impl Default for OrgUser {
             username: "integration@acme.example".to_owned(),
             password: "correct-horse".to_owned(),
             api_enabled: true,
+            view_all: true,
             modify_all: false,
         }
     }

@@ -253,9 +253,13 @@ impl Field {
 pub(crate) struct Schema {
     pub(crate) kind: Kind,
     fields: Vec<Field>,
+    /// By the name as it is written.
     by_name: HashMap<String, FieldId>,
+    /// By the name in small letters.
+    by_folded_name: HashMap<String, FieldId>,
     relationships: HashMap<String, FieldId>,
     indexed: Vec<FieldId>,
+    defaults: Vec<(FieldId, Cell)>,
 }
 
 impl Schema {
@@ -265,14 +269,17 @@ impl Schema {
             kind,
             fields: Vec::new(),
             by_name: HashMap::new(),
+            by_folded_name: HashMap::new(),
             relationships: HashMap::new(),
             indexed: Vec::new(),
+            defaults: Vec::new(),
         };
         for field in system_fields() {
             schema.add(field);
         }
         for lacking in lacks {
             schema.by_name.retain(|_, id| id != lacking);
+            schema.by_folded_name.retain(|_, id| id != lacking);
             schema.relationships.retain(|_, id| id != lacking);
         }
         for field in fields {
@@ -284,12 +291,16 @@ impl Schema {
     /// Adds a field; its name must be new.
     pub(crate) fn add(&mut self, field: Field) -> FieldId {
         let id = FieldId(u16::try_from(self.fields.len()).unwrap_or(u16::MAX));
-        self.by_name.insert(field.name.to_ascii_lowercase(), id);
+        self.by_name.insert(field.name.clone(), id);
+        self.by_folded_name.insert(field.name.to_ascii_lowercase(), id);
         if let Some(relationship) = &field.relationship {
             self.relationships.insert(relationship.to_ascii_lowercase(), id);
         }
         if field.indexed {
             self.indexed.push(id);
+        }
+        if !field.default.is_null() && id > system::STAMP {
+            self.defaults.push((id, field.default.clone()));
         }
         self.fields.push(field);
         id
@@ -297,7 +308,7 @@ impl Schema {
 
     /// Finds a field by its name, in which case does not count.
     pub(crate) fn find(&self, name: &str) -> Option<FieldId> {
-        self.by_name.get(&name.to_ascii_lowercase()).copied()
+        self.by_name.get(name).or_else(|| self.by_folded_name.get(&name.to_ascii_lowercase())).copied()
     }
 
     /// Finds a reference by the name under which queries follow it.
@@ -327,6 +338,11 @@ impl Schema {
     /// The fields by which records are found without a look at all of them.
     pub(crate) fn indexed(&self) -> &[FieldId] {
         &self.indexed
+    }
+
+    /// What new records get where nobody says anything.
+    pub(crate) fn defaults(&self) -> &[(FieldId, Cell)] {
+        &self.defaults
     }
 
     pub(crate) fn len(&self) -> usize {

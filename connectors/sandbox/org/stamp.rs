@@ -6,7 +6,10 @@ use crate::portal::instant::{Millis, to_datetime};
 
 /// Writes an instant as the CRM does: with milliseconds, and without a colon in the offset.
 pub(crate) fn write_instant(millis: Millis) -> String {
-    to_datetime(millis).format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
+    let at = to_datetime(millis);
+    let (date, time) = (at.date_naive(), at.time());
+    let millis = at.timestamp_subsec_millis();
+    format!("{date}T{:02}:{:02}:{:02}.{millis:03}+0000", time.hour(), time.minute(), time.second())
 }
 
 /// Writes an instant as in a header.

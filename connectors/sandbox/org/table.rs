@@ -58,7 +58,7 @@ impl Table {
     }
 
     /// The records whose ids are not before one, by id.
-    pub(crate) fn from_id(&self, id: Id) -> impl Iterator<Item = &Row> {
+    pub(crate) fn at_or_after(&self, id: Id) -> impl Iterator<Item = &Row> {
         self.rows.range(id..).map(|(_, row)| row)
     }
 

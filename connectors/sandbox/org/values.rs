@@ -12,7 +12,7 @@ use super::stamp::{parse_date, parse_instant, parse_time, whole_second};
 
 impl Org {
     /// Reads a value that a caller writes into a field.
-    pub(crate) fn check_value(&mut self, field: &Field, value: &Value) -> Result<Cell, Failure> {
+    pub(crate) fn check_value(&self, field: &Field, value: &Value) -> Result<Cell, Failure> {
         let cell = match (field.of, value) {
             (_, Value::Null) if field.of == FieldType::Bool => {
                 return Err(wrong_type(field, "boolean", "null"));
@@ -76,7 +76,7 @@ impl Org {
         }
     }
 
-    fn choice(&mut self, field: &Field, text: &str) -> Result<Cell, Failure> {
+    fn choice(&self, field: &Field, text: &str) -> Result<Cell, Failure> {
         let admitted = field.choices.iter().any(|choice| choice.active && choice.value == text);
         if field.restricted && !admitted {
             let message = format!("{}: bad value for restricted picklist field: {text}", field.label);
@@ -84,10 +84,10 @@ impl Org {
                 Failure::invalid("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message).with_fields([field.name.as_str()])
             );
         }
-        Ok(Cell::Text(self.shared_text(text)))
+        Ok(Cell::text(text))
     }
 
-    fn words(&mut self, field: &Field, text: &str) -> Result<Cell, Failure> {
+    fn words(&self, field: &Field, text: &str) -> Result<Cell, Failure> {
         // The CRM trims what people and programs write, and empty text is no text.
         let text = text.trim();
         if text.is_empty() {

@@ -10,7 +10,7 @@ use super::errors::Failure;
 use super::id::Id;
 use super::kind::Kind;
 use super::row::{Author, Row, Via};
-use super::schema::{Field, FieldId, system};
+use super::schema::{Field, FieldId, FieldType, system};
 use super::sight::Sight;
 
 /// Field values by name, as callers send them.
@@ -25,8 +25,8 @@ impl Org {
         }
         let checked = self.check(kind, values, by, |field| field.createable)?;
         let mut row = self.blank(kind, by);
-        for (id, field) in self.table(kind).schema.iter().filter(|(id, _)| id.0 > system::STAMP.0) {
-            row.put(id, field.default.clone());
+        for (id, default) in self.table(kind).schema.defaults() {
+            row.put(*id, default.clone());
         }
         if let Some(owner) = self.table(kind).schema.find("OwnerId") {
             row.put(owner, Cell::Id(by.user));
@@ -128,8 +128,8 @@ impl Org {
     ) -> Id {
         let mut row = self.blank(kind, by);
         let schema = &self.table(kind).schema;
-        for (id, field) in schema.iter().filter(|(id, _)| id.0 > system::STAMP.0) {
-            row.put(id, field.default.clone());
+        for (id, default) in schema.defaults() {
+            row.put(*id, default.clone());
         }
         for (name, cell) in cells {
             row.put(schema.known(name), cell);
@@ -190,9 +190,13 @@ impl Org {
                 read_only.push(field.name.clone());
                 continue;
             }
-            // Checking interns texts, which needs the whole org.
-            let field = field.clone();
-            checked.push((id, self.check_value(&field, value)?));
+            checked.push((
+                id,
+                match self.check_value(field, value)? {
+                    Cell::Text(text) if field.of == FieldType::Picklist => Cell::Text(self.shared_text(&text)),
+                    other => other,
+                },
+            ));
         }
         if read_only.is_empty() {
             return Ok(checked);

@@ -23,6 +23,7 @@ pub(crate) fn schema(kind: Kind) -> Schema {
         Kind::CustomNotificationType => (setup::notification_type(), &[]),
         Kind::FieldPermissions => (setup::field_permissions(), NEVER_DELETED),
         Kind::Holiday => (setup::holiday(), NEVER_DELETED),
+        Kind::ObjectPermissions => (setup::object_permissions(), NEVER_DELETED),
         Kind::Opportunity => (sales::opportunity(), &[]),
         Kind::OpportunityFieldHistory => {
             (sales::field_history(), &[system::MODIFIED_DATE, system::MODIFIED_BY, system::STAMP])
@@ -68,6 +69,7 @@ pub(crate) fn children(kind: Kind) -> &'static [(&'static str, Kind, &'static st
         Kind::PermissionSet => &[
             ("Assignments", Kind::PermissionSetAssignment, "PermissionSetId"),
             ("FieldPerms", Kind::FieldPermissions, "ParentId"),
+            ("ObjectPerms", Kind::ObjectPermissions, "ParentId"),
         ],
         Kind::ProcessInstance => &[
             ("Steps", Kind::ProcessInstanceStep, "ProcessInstanceId"),
@@ -80,6 +82,7 @@ pub(crate) fn children(kind: Kind) -> &'static [(&'static str, Kind, &'static st
         | Kind::CustomNotificationType
         | Kind::FieldPermissions
         | Kind::Holiday
+        | Kind::ObjectPermissions
         | Kind::OpportunityFieldHistory
         | Kind::OpportunityHistory
         | Kind::OpportunityStage

@@ -115,6 +115,20 @@ pub(super) fn field_permissions() -> Vec<Field> {
     ]
 }
 
+pub(super) fn object_permissions() -> Vec<Field> {
+    let fields = [
+        Field::reference("ParentId", "Parent", &[Kind::PermissionSet]).required().indexed(),
+        text("SobjectType", "Sobject Type Name", 40).required(),
+        flag("PermissionsRead", "Read Records"),
+        flag("PermissionsCreate", "Create Records"),
+        flag("PermissionsEdit", "Edit Records"),
+        flag("PermissionsDelete", "Delete Records"),
+        flag("PermissionsViewAllRecords", "View All Records"),
+        flag("PermissionsModifyAllRecords", "Modify All Records"),
+    ];
+    fields.map(Field::read_only).into()
+}
+
 pub(super) fn assignment() -> Vec<Field> {
     vec![
         Field::reference("PermissionSetId", "PermissionSet", &[Kind::PermissionSet]).required().create_only().indexed(),

@@ -70,16 +70,8 @@ pub(crate) enum End {
 
 /// Ties a query to the org as a user sees it.
 pub(crate) fn bind(org: &Org, sight: &Sight, text: &str, query: &Query) -> Result<Bound, Failure> {
-    let kind = Kind::parse(&query.from.text).filter(|kind| kind.is_queryable());
-    let kind = kind.ok_or_else(|| {
-        let message = format!(
-            "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append the \
-             '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.",
-            query.from.text
-        );
-        Failure::invalid("INVALID_TYPE", pointed(text, query.from.at, &message))
-    })?;
-    Binder { org, sight, text }.query(kind, query)
+    let binder = Binder { org, sight, text };
+    binder.query(binder.kind(&query.from)?, query)
 }
 
 struct Binder<'a> {
@@ -89,6 +81,18 @@ struct Binder<'a> {
 }
 
 impl Binder<'_> {
+    fn kind(&self, name: &Name) -> Result<Kind, Failure> {
+        Kind::parse(&name.text).filter(|kind| kind.is_queryable()).ok_or_else(|| {
+            let message = format!(
+                "sObject type '{}' is not supported. If you are attempting to use a custom object, be sure to append \
+                 the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate \
+                 names.",
+                name.text
+            );
+            Failure::invalid("INVALID_TYPE", pointed(self.text, name.at, &message))
+        })
+    }
+
     fn query(&self, kind: Kind, query: &Query) -> Result<Bound, Failure> {
         let order = query.order.iter().map(|order| {
             let path = self.filterable(kind, &order.by)?;
@@ -177,7 +181,25 @@ impl Binder<'_> {
                 let values = values.collect::<Result<_, _>>()?;
                 Ok(Test::In(path, *excludes, values))
             }
+            Filter::InQuery(name, excludes, inner) => {
+                Ok(Test::In(self.filterable(kind, name)?, *excludes, self.listed(inner)?))
+            }
         }
+    }
+
+    /// The values that a query finds in the only field that it selects.
+    fn listed(&self, inner: &Query) -> Result<Vec<Cell>, Failure> {
+        let kind = self.kind(&inner.from)?;
+        let bound = self.query(kind, inner)?;
+        let column = match &bound.select {
+            Select::Columns(columns, below) if columns.len() == 1 && below.is_empty() => &columns[0],
+            Select::Columns(..) | Select::Total | Select::Count(..) => {
+                return Err(self.malformed(inner.from.at, "only one field can be selected in an inner query"));
+            }
+        };
+        let found = self.org.found(&bound, false).into_iter();
+        let rows = found.filter_map(|id| self.org.table(kind).get(id));
+        Ok(rows.map(|row| column.path.read(self.org, kind, row)).collect())
     }
 
     fn filterable(&self, kind: Kind, name: &Name) -> Result<Path, Failure> {

@@ -41,6 +41,8 @@ pub(crate) enum Filter {
     Compare(Name, Operator, Literal),
     /// The field, whether the list excludes, the list.
     In(Name, bool, Vec<Literal>),
+    /// The field, whether the list excludes, the query that makes the list.
+    InQuery(Name, bool, Box<Query>),
 }
 
 /// How a value is compared.
@@ -194,10 +196,10 @@ impl Parser<'_> {
         let name = self.name()?;
         if self.take_word("not") {
             self.expect_word("in")?;
-            return Ok(Filter::In(name, true, self.list()?));
+            return self.list(name, true);
         }
         if self.take_word("in") {
-            return Ok(Filter::In(name, false, self.list()?));
+            return self.list(name, false);
         }
         let operator = match self.peek() {
             Token::Mark("=") => Operator::Is,
@@ -213,14 +215,19 @@ impl Parser<'_> {
         Ok(Filter::Compare(name, operator, self.literal()?))
     }
 
-    fn list(&mut self) -> Result<Vec<Literal>, Failure> {
+    fn list(&mut self, name: Name, excludes: bool) -> Result<Filter, Failure> {
         self.expect_mark("(")?;
+        if matches!(self.peek(), Token::Name(word) if word.eq_ignore_ascii_case("select")) {
+            let inner = self.query()?;
+            self.expect_mark(")")?;
+            return Ok(Filter::InQuery(name, excludes, Box::new(inner)));
+        }
         let mut values = vec![self.literal()?];
         while self.take_mark(",") {
             values.push(self.literal()?);
         }
         self.expect_mark(")")?;
-        Ok(values)
+        Ok(Filter::In(name, excludes, values))
     }
 
     fn literal(&mut self) -> Result<Literal, Failure> {

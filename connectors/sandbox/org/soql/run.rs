@@ -66,9 +66,10 @@ impl Org {
                 .filter_map(|id| table.get(id))
                 .collect();
         }
-        match test.earliest_stamp() {
-            Some(earliest) => table.changed_since(earliest).collect(),
-            None => table.rows().collect(),
+        match (test.earliest_stamp(), test.first_id()) {
+            (Some(earliest), _) => table.changed_since(earliest).collect(),
+            (None, Some(id)) => table.at_or_after(id).collect(),
+            (None, None) => table.rows().collect(),
         }
     }
 

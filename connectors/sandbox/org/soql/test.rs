@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::super::Org;
 use super::super::cell::{Cell, folded};
+use super::super::id::Id;
 use super::super::kind::Kind;
 use super::super::row::Row;
 use super::super::schema::{FieldId, system};
@@ -155,6 +156,19 @@ impl Test {
             Test::Compare(path, Operator::Is, value) if path.own_field() == Some(field) => Some(vec![value.clone()]),
             Test::In(path, false, values) if path.own_field() == Some(field) => Some(values.clone()),
             Test::Not(_) | Test::Compare(..) | Test::Like(..) | Test::In(..) => None,
+        }
+    }
+
+    /// The id before which no record that fits comes.
+    pub(crate) fn first_id(&self) -> Option<Id> {
+        match self {
+            Test::All(tests) => tests.iter().filter_map(Test::first_id).max(),
+            Test::Compare(path, Operator::Above | Operator::AtLeast, Cell::Id(id))
+                if path.own_field() == Some(system::ID) =>
+            {
+                Some(*id)
+            }
+            Test::Any(_) | Test::Not(_) | Test::Compare(..) | Test::Like(..) | Test::In(..) => None,
         }
     }
 

@@ -63,7 +63,9 @@ fn tracked_fields_have_a_history_of_their_own() {
     let path = format!("/sobjects/Opportunity/{id}");
     let rep = user(&org, "rep88001@acme.example");
     patch(&org, &path, json!({ "Complex__c": true, "OwnerId": rep, "NextStep": "not tracked" })).expect(204);
-    let soql = format!("SELECT Field, OldValue, NewValue FROM OpportunityFieldHistory WHERE OpportunityId = '{id}' ORDER BY Id");
+    let soql = format!(
+        "SELECT Field, OldValue, NewValue FROM OpportunityFieldHistory WHERE OpportunityId = '{id}' ORDER BY Id"
+    );
     let found = query(&org, &soql).expect(200);
     let rows: Vec<_> = found["records"].as_array().unwrap().iter().collect();
     let fields: Vec<_> = rows.iter().map(|row| row["Field"].as_str().unwrap()).collect();
@@ -102,7 +104,8 @@ fn a_task_belongs_to_the_account_of_its_opportunity() {
     let account = id_of(&post(&org, "/sobjects/Account", json!({ "Name": "Acme" })).expect(201));
     let id = opportunity(&org, json!({ "AccountId": account }));
     let task = task(&org, &id, json!({}));
-    let soql = format!("SELECT AccountId, Account.Name, What.Type, What.Name, Owner.Name FROM Task WHERE Id = '{task}'");
+    let soql =
+        format!("SELECT AccountId, Account.Name, What.Type, What.Name, Owner.Name FROM Task WHERE Id = '{task}'");
     let record = query(&org, &soql).expect(200)["records"][0].clone();
     assert_eq!(record["AccountId"], account);
     assert_eq!(record["Account"]["Name"], "Acme");

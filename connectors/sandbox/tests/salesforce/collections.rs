@@ -14,8 +14,12 @@ fn each_record_has_its_own_result_in_order() {
     let org = org();
     let records = json!([new_task("a"), new_task("a"), { "Subject": "typeless" }, { "attributes": { "type": "Unicorn" } }, new_task("b")]);
     let results = post(&org, MANY, json!({ "records": records })).expect(200);
-    let codes: Vec<_> = results.as_array().unwrap().iter().map(|result| result["errors"][0]["statusCode"].clone()).collect();
-    assert_eq!(codes, [Value::Null, json!("DUPLICATE_VALUE"), json!("INVALID_TYPE"), json!("INVALID_TYPE"), Value::Null]);
+    let codes: Vec<_> =
+        results.as_array().unwrap().iter().map(|result| result["errors"][0]["statusCode"].clone()).collect();
+    assert_eq!(
+        codes,
+        [Value::Null, json!("DUPLICATE_VALUE"), json!("INVALID_TYPE"), json!("INVALID_TYPE"), Value::Null]
+    );
     assert_eq!(results[0]["success"], true);
     assert_eq!(results[1]["success"], false);
     assert!(results[1].get("id").is_none());
@@ -43,12 +47,17 @@ fn all_or_none_takes_everything_back() {
 #[test]
 fn many_are_changed_read_and_deleted() {
     let org = org();
-    let ids: Vec<_> = ["a", "b"].map(|key| id_of(&post(&org, "/sobjects/Task", json!({ "Rem_Key__c": key })).expect(201))).into();
+    let ids: Vec<_> =
+        ["a", "b"].map(|key| id_of(&post(&org, "/sobjects/Task", json!({ "Rem_Key__c": key })).expect(201))).into();
     let change = |id: &str, status: &str| json!({ "attributes": { "type": "Task" }, "id": id, "Status": status });
     let records = json!([change(&ids[0], "Completed"), change("00T000000000009", "Completed"), change("x", "Completed"), { "attributes": { "type": "Task" } }]);
     let results = patch(&org, MANY, json!({ "records": records })).expect(200);
-    let codes: Vec<_> = results.as_array().unwrap().iter().map(|result| result["errors"][0]["statusCode"].clone()).collect();
-    assert_eq!(codes, [Value::Null, json!("INVALID_CROSS_REFERENCE_KEY"), json!("MALFORMED_ID"), json!("MISSING_ARGUMENT")]);
+    let codes: Vec<_> =
+        results.as_array().unwrap().iter().map(|result| result["errors"][0]["statusCode"].clone()).collect();
+    assert_eq!(
+        codes,
+        [Value::Null, json!("INVALID_CROSS_REFERENCE_KEY"), json!("MALFORMED_ID"), json!("MISSING_ARGUMENT")]
+    );
     let expected = [json!("Completed"), Value::Null, json!("Not Started")];
     let path = format!("{MANY}/Task?ids={},00T000000000009,{}&fields=Id,Status", ids[0], ids[1]);
     let read = get(&org, &path).expect(200);
@@ -80,7 +89,9 @@ fn a_collection_has_its_limits() {
     let many: Vec<_> = (0..201).map(|number| new_task(&number.to_string())).collect();
     post(&org, MANY, json!({ "records": many })).refused(400, "EXCEEDED_ID_LIMIT");
     let mixed: Vec<_> = (0..11)
-        .map(|number| json!({ "attributes": { "type": if number % 2 == 0 { "Task" } else { "Account" } }, "Name": "x" }))
+        .map(
+            |number| json!({ "attributes": { "type": if number % 2 == 0 { "Task" } else { "Account" } }, "Name": "x" }),
+        )
         .collect();
     post(&org, MANY, json!({ "records": mixed })).refused(400, "LIMIT_EXCEEDED");
     post(&org, MANY, json!({ "rows": [] })).refused(400, "JSON_PARSER_ERROR");

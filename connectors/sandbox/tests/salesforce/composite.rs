@@ -12,7 +12,12 @@ fn composite(sandbox: &dealclock_sandbox::Sandbox, all_or_none: bool, parts: Val
 }
 
 fn statuses(answer: &Value) -> Vec<u64> {
-    answer["compositeResponse"].as_array().unwrap().iter().map(|part| part["httpStatusCode"].as_u64().unwrap()).collect()
+    answer["compositeResponse"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part["httpStatusCode"].as_u64().unwrap())
+        .collect()
 }
 
 #[test]
@@ -47,7 +52,10 @@ fn a_failed_part_leaves_the_others_or_takes_all_back() {
     let answer = composite(&org, true, parts.clone()).expect(200);
     assert_eq!(statuses(&answer), [400, 400, 400]);
     let code = |number: usize| answer["compositeResponse"][number]["body"][0]["errorCode"].clone();
-    assert_eq!([code(0), code(1), code(2)], [json!("PROCESSING_HALTED"), json!("INVALID_FIELD"), json!("PROCESSING_HALTED")]);
+    assert_eq!(
+        [code(0), code(1), code(2)],
+        [json!("PROCESSING_HALTED"), json!("INVALID_FIELD"), json!("PROCESSING_HALTED")]
+    );
     let count = || query(&org, "SELECT COUNT() FROM Account").expect(200)["totalSize"].clone();
     assert_eq!(count(), 0);
     assert_eq!(statuses(&composite(&org, false, parts).expect(200)), [201, 400, 201]);
@@ -79,7 +87,8 @@ fn a_composite_has_its_limits_and_counts_once() {
     composite(&org, false, parts(6)).refused(400, "LIMIT_EXCEEDED");
     let reads: Vec<_> = (0..26).map(|number| part("GET", "/limits", &format!("r{number}"), Value::Null)).collect();
     composite(&org, false, json!(reads)).refused(400, "LIMIT_EXCEEDED");
-    composite(&org, false, json!([part("GET", "/limits", "not-a-name", Value::Null)])).refused(400, "JSON_PARSER_ERROR");
+    composite(&org, false, json!([part("GET", "/limits", "not-a-name", Value::Null)]))
+        .refused(400, "JSON_PARSER_ERROR");
     let twice = json!([part("GET", "/limits", "a", Value::Null), part("GET", "/limits", "a", Value::Null)]);
     composite(&org, false, twice).refused(400, "JSON_PARSER_ERROR");
     let mut forbidden = part("GET", "/limits", "a", Value::Null);
@@ -99,11 +108,16 @@ fn a_batch_counts_each_of_its_parts() {
     assert_eq!(answer.header("sforce-limit-info"), "api-usage=3/115000");
     let body = answer.expect(200);
     assert_eq!(body["hasErrors"], true);
-    let codes: Vec<_> = body["results"].as_array().unwrap().iter().map(|result| result["statusCode"].as_u64()).collect();
+    let codes: Vec<_> =
+        body["results"].as_array().unwrap().iter().map(|result| result["statusCode"].as_u64()).collect();
     assert_eq!(codes, [Some(200), Some(404), Some(201)]);
     assert_eq!(body["results"][0]["result"]["name"], "Task");
-    let halted = post(&org, "/composite/batch", json!({ "haltOnError": true, "batchRequests": [
+    let halted = post(
+        &org,
+        "/composite/batch",
+        json!({ "haltOnError": true, "batchRequests": [
         { "method": "GET", "url": "v65.0/nowhere" }, { "method": "GET", "url": "v65.0/limits" },
-    ] }));
+    ] }),
+    );
     assert_eq!(halted.expect(200)["results"][1]["statusCode"], 412);
 }

@@ -20,13 +20,29 @@ fn a_field_is_described() {
             assert_eq!(&field[key], value, "{name}.{key}");
         }
     };
-    check(&deals, "Name", json!({ "type": "string", "length": 120, "nillable": false, "createable": true, "custom": false }));
-    check(&deals, "IsClosed", json!({ "type": "boolean", "createable": false, "updateable": false, "calculated": true }));
+    check(
+        &deals,
+        "Name",
+        json!({ "type": "string", "length": 120, "nillable": false, "createable": true, "custom": false }),
+    );
+    check(
+        &deals,
+        "IsClosed",
+        json!({ "type": "boolean", "createable": false, "updateable": false, "calculated": true }),
+    );
     check(&deals, "CloseDate", json!({ "type": "date", "nillable": false, "filterable": true }));
-    check(&deals, "OwnerId", json!({ "type": "reference", "referenceTo": ["User"], "relationshipName": "Owner", "defaultedOnCreate": true }));
+    check(
+        &deals,
+        "OwnerId",
+        json!({ "type": "reference", "referenceTo": ["User"], "relationshipName": "Owner", "defaultedOnCreate": true }),
+    );
     check(&deals, "HasOpenActivity", json!({ "filterable": false }));
     check(&deals, "Complex__c", json!({ "type": "boolean", "custom": true, "nillable": false, "updateable": true }));
-    check(&tasks, "Rem_Key__c", json!({ "externalId": true, "unique": true, "idLookup": true, "length": 64, "caseSensitive": true }));
+    check(
+        &tasks,
+        "Rem_Key__c",
+        json!({ "externalId": true, "unique": true, "idLookup": true, "length": 64, "caseSensitive": true }),
+    );
     check(&tasks, "Status", json!({ "type": "picklist", "nillable": false, "defaultedOnCreate": true }));
     check(&tasks, "WhatId", json!({ "polymorphicForeignKey": true }));
     assert_eq!(field(&tasks, "Status")["picklistValues"][0]["value"], "Not Started");
@@ -78,7 +94,8 @@ fn a_fresh_org_knows_itself() {
     assert_eq!(row["records"][0]["TimeZoneSidKey"], "America/New_York");
     let hours = query(&org, "SELECT Name, IsDefault, MondayStartTime, MondayEndTime FROM BusinessHours").expect(200);
     assert_eq!(hours["records"][0]["MondayStartTime"], "00:00:00.000Z");
-    let stages = column(&org, "SELECT ApiName FROM OpportunityStage WHERE IsActive = true AND IsClosed = true", "ApiName");
+    let stages =
+        column(&org, "SELECT ApiName FROM OpportunityStage WHERE IsActive = true AND IsClosed = true", "ApiName");
     assert_eq!(stages, ["Closed Won", "Closed Lost"]);
     assert_eq!(column(&org, "SELECT ApiName FROM TaskStatus WHERE IsDefault = true", "ApiName"), ["Not Started"]);
 }

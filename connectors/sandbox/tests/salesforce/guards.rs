@@ -2,7 +2,7 @@
 
 use crate::caller::*;
 use chrono::TimeDelta;
-use dealclock_sandbox::OrgLimits;
+use dealclock_sandbox::{AdminAct, OrgLimits};
 use serde_json::{Value, json};
 
 #[test]
@@ -100,10 +100,41 @@ fn nothing_that_is_sent_makes_the_org_panic() {
     for method in ["GET", "POST", "PATCH", "PUT", "DELETE"] {
         for path in &paths {
             for body in bodies {
-                let answer = send(&org, method, &format!("{DATA}{path}"), &[("authorization", &format!("Bearer {TOKEN}"))], body);
+                let answer = send(
+                    &org,
+                    method,
+                    &format!("{DATA}{path}"),
+                    &[("authorization", &format!("Bearer {TOKEN}"))],
+                    body,
+                );
                 assert!(answer.status < 500, "{method} {path} {body}");
-                assert!(answer.text.is_empty() || answer.body != Value::Null, "{method} {path} {body}: {}", answer.text);
+                assert!(
+                    answer.text.is_empty() || answer.body != Value::Null,
+                    "{method} {path} {body}: {}",
+                    answer.text
+                );
             }
         }
     }
+}
+
+#[test]
+fn an_administrator_takes_rights_away_and_gives_them_back() {
+    let org = org();
+    let check = |act: AdminAct, status: u16, code: &str| {
+        org.administer(act);
+        let answer = query(&org, "SELECT Amount FROM Opportunity");
+        assert_eq!(answer.status, status, "{}", answer.text);
+        assert_eq!(answer.body[0]["errorCode"].as_str().unwrap_or_default(), code);
+    };
+    check(AdminAct::SetApiEnabled(false), 403, "API_DISABLED_FOR_ORG");
+    check(AdminAct::SetApiEnabled(true), 200, "");
+    check(AdminAct::HideFields(vec!["Opportunity.Amount".to_owned()]), 400, "INVALID_FIELD");
+    check(AdminAct::HideFields(Vec::new()), 200, "");
+    check(AdminAct::SetDailyLimit(Some(1)), 403, "REQUEST_LIMIT_EXCEEDED");
+    check(AdminAct::SetDailyLimit(None), 200, "");
+    check(AdminAct::EndSessions, 401, "INVALID_SESSION_ID");
+    let admit = json!({ "admit_tokens": [TOKEN] });
+    send(&org, "POST", "/sandbox/admin", &[], &admit.to_string()).expect(200);
+    query(&org, "SELECT Id FROM Opportunity").expect(200);
 }

@@ -8,6 +8,7 @@ mod caller;
 mod collections;
 mod composite;
 mod describe;
+mod faults;
 mod guards;
 mod outbound;
 mod query;

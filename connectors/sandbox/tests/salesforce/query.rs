@@ -3,8 +3,8 @@
 use crate::caller::*;
 use chrono::TimeDelta;
 use dealclock_sandbox::edit::{DealName, Edit, Properties};
-use std::time::Duration;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[test]
 fn conditions_find_what_they_say() {
@@ -41,6 +41,8 @@ fn conditions_find_what_they_say() {
     check("Owner.Username LIKE 'rep%'", &["beta"]);
     check("NextStep != ''", &["O'Neil 100%"]);
     check("Opportunity.Name = 'Alpha'", &["Alpha"]);
+    check("OwnerId IN (SELECT Id FROM User WHERE Username LIKE 'rep%')", &["beta"]);
+    check("OwnerId NOT IN (SELECT Id FROM User WHERE Username LIKE 'rep%')", &["Alpha", "O'Neil 100%"]);
 }
 
 #[test]
@@ -56,7 +58,11 @@ fn an_order_puts_nothing_where_it_is_told() {
         ("Amount DESC NULLS FIRST, Name DESC", ["b", "d", "a", "c"]),
         ("SystemModstamp, Id", ["a", "b", "c", "d"]),
     ] {
-        assert_eq!(column(&org, &format!("SELECT Name FROM Opportunity ORDER BY {order}"), "Name"), expected, "{order}");
+        assert_eq!(
+            column(&org, &format!("SELECT Name FROM Opportunity ORDER BY {order}"), "Name"),
+            expected,
+            "{order}"
+        );
     }
     let some = column(&org, "SELECT Name FROM Opportunity ORDER BY Name LIMIT 2 OFFSET 1", "Name");
     assert_eq!(some, ["b", "c"]);
@@ -68,10 +74,11 @@ fn records_are_counted() {
     for amount in [json!(1), json!(null)] {
         opportunity(&org, json!({ "Amount": amount }));
     }
-    assert_eq!(query(&org, "SELECT COUNT() FROM Opportunity").expect(200), json!({ "totalSize": 2, "done": true, "records": [] }));
-    for (soql, name, expected) in
-        [("count(Id)", "expr0", 2), ("COUNT(Amount) priced", "priced", 1)]
-    {
+    assert_eq!(
+        query(&org, "SELECT COUNT() FROM Opportunity").expect(200),
+        json!({ "totalSize": 2, "done": true, "records": [] })
+    );
+    for (soql, name, expected) in [("count(Id)", "expr0", 2), ("COUNT(Amount) priced", "priced", 1)] {
         let found = query(&org, &format!("SELECT {soql} FROM Opportunity")).expect(200);
         assert_eq!(found["records"][0][name], expected);
         assert_eq!(found["records"][0]["attributes"]["type"], "AggregateResult");
@@ -137,15 +144,31 @@ fn a_query_that_cannot_be_read_is_pointed_at() {
     check("SELECT Id, FROM Opportunity", "MALFORMED_QUERY", 17, "unexpected token: 'Opportunity'");
     check("SELECT Id FROM Opportunity WHERE Name = 'x", "MALFORMED_QUERY", 41, "unexpected token: unterminated");
     check("SELECT Id FROM Opportunity WHERE A = 1 OR B = 2", "INVALID_FIELD", 34, "No such column 'A'");
-    check("SELECT Id FROM Opportunity WHERE Id = null OR Id = null AND Id = null", "MALFORMED_QUERY", 57, "unexpected token: 'AND'");
+    check(
+        "SELECT Id FROM Opportunity WHERE Id = null OR Id = null AND Id = null",
+        "MALFORMED_QUERY",
+        57,
+        "unexpected token: 'AND'",
+    );
     check("SELECT Colour FROM Opportunity", "INVALID_FIELD", 8, "No such column 'Colour' on entity 'Opportunity'");
     check("SELECT Id FROM Opportunities", "INVALID_TYPE", 16, "sObject type 'Opportunities' is not supported.");
     check("SELECT Id FROM ProcessInstanceHistory", "INVALID_TYPE", 16, "sObject type");
-    check("SELECT Id FROM Opportunity WHERE CloseDate = '2026-01-01'", "INVALID_FIELD", 46, "value of filter criterion for field 'CloseDate' must be of type date");
+    check(
+        "SELECT Id FROM Opportunity WHERE CloseDate = '2026-01-01'",
+        "INVALID_FIELD",
+        46,
+        "value of filter criterion for field 'CloseDate' must be of type date",
+    );
     check("SELECT Id FROM Opportunity WHERE Name = 5", "INVALID_FIELD", 41, "value of filter criterion");
     check("SELECT Id FROM Opportunity WHERE Id = 'x'", "INVALID_QUERY_FILTER_OPERATOR", 39, "invalid ID field: x");
     check("SELECT Boss.Name FROM Opportunity", "INVALID_FIELD", 8, "Didn't understand relationship 'Boss'");
-    check("SELECT Description FROM Task WHERE Description = 'x'", "INVALID_FIELD", 36, "field 'Description' can not be filtered");
+    check(
+        "SELECT Description FROM Task WHERE Description = 'x'",
+        "INVALID_FIELD",
+        36,
+        "field 'Description' can not be filtered",
+    );
+    check("SELECT Id FROM Task WHERE Id IN (SELECT Id, Name FROM User)", "MALFORMED_QUERY", 55, "only one field");
     check("SELECT Name, Name FROM Task", "INVALID_FIELD", 8, "No such column 'Name'");
     get(&org, "/query").refused(400, "MALFORMED_QUERY");
     let deep = format!("SELECT Id FROM Task WHERE {}Id = null{}", "(".repeat(200), ")".repeat(200));

@@ -92,7 +92,8 @@ fn a_change_is_refused_where_the_record_changed_since_it_was_read() {
     patch(&org, &path, json!({ "NextStep": "a person" })).expect(204);
     guarded("second").expect(412);
     assert_eq!(get(&org, &path).expect(200)["NextStep"], "a person");
-    let not_newer = call_with(&org, "GET", &path, &[("if-modified-since", "Mon, 02 Mar 2026 09:00:01 GMT")], &Value::Null);
+    let not_newer =
+        call_with(&org, "GET", &path, &[("if-modified-since", "Mon, 02 Mar 2026 09:00:01 GMT")], &Value::Null);
     assert!(not_newer.text.is_empty());
     not_newer.expect(304);
 }
@@ -147,7 +148,11 @@ fn changes_and_deletions_are_listed_by_the_minute() {
     let deleted = get(&org, &format!("/sobjects/Opportunity/deleted/?{span}")).expect(200);
     let expected = json!([{ "id": gone, "deletedDate": "2026-03-02T09:02:00.000+0000" }]);
     assert_eq!(deleted["deletedRecords"], expected);
-    for span in ["start=2026-03-02T09:00:00Z&end=2026-03-02T09:00:59Z", "start=2025-01-01T00:00:00Z&end=2026-03-02T09:00:00Z", ""] {
+    for span in [
+        "start=2026-03-02T09:00:00Z&end=2026-03-02T09:00:59Z",
+        "start=2025-01-01T00:00:00Z&end=2026-03-02T09:00:00Z",
+        "",
+    ] {
         get(&org, &format!("/sobjects/Opportunity/updated/?{span}")).refused(400, "INVALID_REPLICATION_DATE");
     }
 }

@@ -46,7 +46,8 @@ fn a_name_that_does_not_exist_is_refused() {
     post(&org, "/sobjects/Task", Value::Null).refused(400, "JSON_PARSER_ERROR");
     call(&org, "PUT", "/sobjects/Task", &json!({})).refused(405, "METHOD_NOT_ALLOWED");
     get(&org, "/nowhere").refused(404, "NOT_FOUND");
-    send(&org, "GET", "/services/data/v99.0/limits", &[("authorization", &format!("Bearer {TOKEN}"))], "").refused(404, "NOT_FOUND");
+    send(&org, "GET", "/services/data/v99.0/limits", &[("authorization", &format!("Bearer {TOKEN}"))], "")
+        .refused(404, "NOT_FOUND");
 }
 
 #[test]

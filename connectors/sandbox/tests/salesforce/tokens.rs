@@ -5,7 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use dealclock_sandbox::Sandbox;
-use serde_json::Value;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const ID: &str = "3MVG9dealclock";
@@ -81,7 +83,9 @@ fn a_client_gets_a_token_for_its_own_user() {
 #[test]
 fn a_wrong_client_gets_nothing() {
     let org = org();
-    for (id, secret, error) in [("x", SECRET, "invalid_client_id"), (ID, "x", "invalid_client"), (ID, "", "invalid_client")] {
+    for (id, secret, error) in
+        [("x", SECRET, "invalid_client_id"), (ID, "x", "invalid_client"), (ID, "", "invalid_client")]
+    {
         let pairs = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
         assert_eq!(token(&org, &pairs).expect(400)["error"], error);
     }
@@ -101,7 +105,8 @@ fn a_code_is_exchanged_once_by_whoever_asked_for_it() {
     assert_eq!(given["scope"], "refresh_token api");
     assert_eq!(use_token(&org, &given["access_token"]), 200);
     assert_eq!(exchange(&org, &code, VERIFIER).expect(400)["error"], "invalid_grant");
-    let path = format!("/services/oauth2/authorize?response_type=code&client_id={ID}&redirect_uri=https%3A%2F%2Fevil.example");
+    let path =
+        format!("/services/oauth2/authorize?response_type=code&client_id={ID}&redirect_uri=https%3A%2F%2Fevil.example");
     assert_eq!(send(&org, "GET", &path, &[], "").expect(400)["error"], "redirect_uri_mismatch");
 }
 
@@ -176,4 +181,40 @@ fn a_password_opens_a_session_as_in_old_times() {
     let refused = log_in("wrong");
     assert_eq!(refused.status, 500);
     assert!(refused.text.contains("INVALID_LOGIN"));
+}
+
+#[test]
+fn a_signed_assertion_is_worth_a_token_for_the_user_that_it_names() {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    let other = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    let org = with(|options| options.app.public_key = Some(key.public_key_pem()));
+    let exchange = |claims: Value, key: &KeyPair| {
+        let key = EncodingKey::from_rsa_pem(key.serialize_pem().as_bytes()).unwrap();
+        let assertion = jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key).unwrap();
+        let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+        token(&org, &[("grant_type", grant), ("assertion", assertion.as_str())])
+    };
+    let now = start().timestamp();
+    let good = json!({
+        "iss": ID,
+        "sub": "integration@acme.example",
+        "aud": "https://login.salesforce.com",
+        "exp": now + 180,
+    });
+    let given = exchange(good.clone(), &key).expect(200);
+    assert!(given.get("refresh_token").is_none());
+    assert_eq!(use_token(&org, &given["access_token"]), 200);
+    assert_eq!(exchange(good.clone(), &other).expect(400)["error_description"], "invalid assertion");
+    for (claim, value, error, description) in [
+        ("exp", json!(now), "invalid_grant", "expired authorization code"),
+        ("exp", json!(now + 3600), "invalid_grant", "invalid assertion"),
+        ("aud", json!("https://example.com"), "invalid_grant", "audience is invalid"),
+        ("sub", json!("nobody@acme.example"), "invalid_grant", "user hasn't approved this consumer"),
+        ("iss", json!("x"), "invalid_client_id", "client identifier invalid"),
+    ] {
+        let mut claims = good.clone();
+        claims[claim] = value;
+        let refused = exchange(claims, &key).expect(400);
+        assert_eq!((&refused["error"], &refused["error_description"]), (&json!(error), &json!(description)));
+    }
 }
