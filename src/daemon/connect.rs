@@ -199,7 +199,7 @@ impl Opening<'_> {
             transport: Arc::clone(self.transport),
             clock: Arc::clone(self.clock),
         });
-        let login = login.map_err(|reason| refused(self.connection, reason))?;
+        let login = login.map_err(|reason| ConnectError::Faulty(auth.fault(reason)))?;
         Ok(TokenSource::new(login, origin(self.connection, self.kind), vault))
     }
 }

@@ -21,7 +21,9 @@ struct Claims<'a> {
 pub(super) fn read_key(pem: &SecretString) -> Result<EncodingKey, String> {
     let read = EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes());
     // The library's words may repeat parts of the key.
-    read.map_err(|_| "`private_key` is not an RSA private key in PEM".to_owned())
+    read.map_err(|_| {
+        "`private_key` is not an RSA private key in PEM, as `openssl genpkey -algorithm RSA` makes one".to_owned()
+    })
 }
 
 /// An assertion that a client speaks for a user, to one audience, from now on for a short while.

@@ -157,9 +157,11 @@ impl TokenSource {
 impl Authorizer for TokenSource {
     async fn access(&self) -> Result<Access> {
         let now = self.0.login.clock.now();
-        match self.0.current().filter(|current| current.serves(Want::Fresh, now)) {
-            Some(current) => Ok(current.access),
-            None => self.fly(Want::Fresh).await,
+        match self.0.current() {
+            Some(current) if current.serves(Want::Fresh, now) => Ok(current.access),
+            // Somebody renews it, and it is good until they have.
+            Some(current) if current.is_good(now) && self.0.flight.try_lock().is_err() => Ok(current.access),
+            Some(_) | None => self.fly(Want::Fresh).await,
         }
     }
 

@@ -85,6 +85,15 @@ fn files_are_closed_to_others_and_hold_no_token_in_clear() {
 }
 
 #[test]
+fn a_file_of_the_first_format_can_still_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = directory.path().join("store.tokens");
+    fs::create_dir(&kept).unwrap();
+    fs::write(kept.join("acme"), include_bytes!("../../../fixtures/tokens/format-1/acme")).unwrap();
+    assert_eq!(refresh(&with_key(directory.path(), &"11".repeat(32))), Ok(Some(CANARY.to_owned())));
+}
+
+#[test]
 fn two_saves_of_the_same_tokens_share_no_byte_of_the_cipher() {
     let directory = tempfile::tempdir().unwrap();
     let vault = beside(directory.path(), "acme");

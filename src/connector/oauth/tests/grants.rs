@@ -76,7 +76,10 @@ fn a_key_that_is_none_is_refused_before_any_login_and_not_echoed() {
     let around = (Arc::default(), Arc::new(Hand(Mutex::new(Instant::UNIX_EPOCH))), Arc::default());
     for pem in ["canary", "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----"] {
         let error = source(None, jwt(pem.into()), &DIALECT, (&around.0, &around.1, &around.2)).err().unwrap();
-        assert_eq!(error, "`private_key` is not an RSA private key in PEM");
+        assert!(
+            error.starts_with("`private_key` is not an RSA private key in PEM") && !error.contains("canary"),
+            "{error}"
+        );
     }
 }
 

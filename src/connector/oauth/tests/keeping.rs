@@ -45,6 +45,24 @@ async fn a_token_is_renewed_after_three_quarters_of_its_life() {
 }
 
 #[tokio::test]
+async fn a_renewal_under_way_holds_up_nobody_while_the_token_is_good() {
+    let world = World::allowed();
+    world.crm.will(Reply::Json(200, granted(1)));
+    world.access().await.unwrap();
+    world.clock.turn(Duration::seconds(1400));
+    let gate = Arc::new(Semaphore::new(0));
+    world.crm.will(Reply::Gated(Arc::clone(&gate), granted(2)));
+    let source = Arc::clone(&world.source);
+    let renewing = tokio::spawn(async move { source.access().await.map(|access| shown(&access)) });
+    while world.crm.count() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.access().await, Ok("access-1 1".into()));
+    gate.add_permits(1);
+    assert_eq!(renewing.await.unwrap(), Ok("access-2 2".into()));
+}
+
+#[tokio::test]
 async fn a_token_without_an_end_is_renewed_before_the_refresh_token_is_idle_too_long() {
     let world = World::allowed();
     world.crm.will(Reply::Json(200, without(granted(1), "expires_in")));

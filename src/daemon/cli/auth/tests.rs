@@ -14,7 +14,9 @@ use crate::cli::tests::open as small;
 use crate::config::Environment;
 use crate::kit::{Kind, Kit};
 
-static DIALECT: Dialect = Dialect {
+static DIALECT: Dialect = DIALECT_OF_TESTS;
+
+const DIALECT_OF_TESTS: Dialect = Dialect {
     authorize_host: "https://login.crm.example",
     token_host: "https://login.crm.example",
     authorize_path: "/authorize",
@@ -155,6 +157,22 @@ async fn a_grant_that_the_connector_does_not_know_is_a_fault_at_its_line() {
     let failure = carry_out(&args(), &context, nobody).await.unwrap_err().to_string();
     assert!(failure.contains("dealclock.toml:5:9: the connector for `small` does not know the grant `jwt_bearer`"));
     assert!(failure.contains("write \"authorization_code\" or \"client_credentials\""), "{failure}");
+}
+
+#[tokio::test]
+async fn a_private_key_that_is_none_is_a_fault_at_the_grant() {
+    static SIGNING: Dialect = Dialect { grants: &[GrantKind::JwtBearer], ..DIALECT_OF_TESTS };
+    let directory = tempfile::tempdir().unwrap();
+    let mut context = context(&directory, "http://127.0.0.1:9", "jwt_bearer");
+    let config = context.config.as_ref().unwrap();
+    let text = std::fs::read_to_string(config).unwrap().replace("client_secret", "username = \"u\"\nprivate_key");
+    std::fs::write(config, text).unwrap();
+    context.kit.connectors = [("small", Kind { open: small, hosts: &[], auth: Some(&SIGNING) })].into();
+    let failure = carry_out(&args(), &context, nobody).await.unwrap_err();
+    assert_eq!(failure.exit(), Exit::Faulty);
+    let told = failure.to_string();
+    assert!(told.contains("dealclock.toml:5:9: `private_key` is not an RSA private key in PEM"), "{told}");
+    assert!(!told.contains("canary"), "{told}");
 }
 
 #[tokio::test]
