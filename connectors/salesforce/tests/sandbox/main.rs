@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "everything here is a test, the helpers too")]
 
 mod account;
+mod approvals;
 mod misfortune;
+mod outbound;
+mod provision;
 mod reading;
 mod support;
 mod updating;
