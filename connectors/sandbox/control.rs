@@ -14,6 +14,7 @@ use crate::dialect::Dialect;
 use crate::edit::Edit;
 use crate::faults::FaultRule;
 use crate::portal::instant::to_datetime;
+use crate::portal::pushes::Target;
 use crate::sandbox::{State, json as write};
 
 /// How often the sandbox was called.
@@ -66,9 +67,27 @@ pub(crate) fn answer(state: &mut State, request: &Request<Bytes>) -> Option<Resp
             Ok(json!({}))
         }),
         ("POST", "lag") => read(request).and_then(|change| change_lag(state, &change)),
+        ("POST", "admin") => match &mut state.account {
+            Dialect::HubSpot(_) => Err("this account has no such administrator".to_owned()),
+            Dialect::Salesforce(org) => org.administer_by_call(request.body()),
+        },
         ("POST", "outbound") => match &mut state.account {
             Dialect::HubSpot(_) => Err("this account sends no outbound messages".to_owned()),
             Dialect::Salesforce(org) => read(request).and_then(|wish| org.tell_by_call(&wish)).map(|()| json!({})),
+        },
+        ("POST", "webhooks") => read(request).and_then(|target: Target| match &mut state.account {
+            Dialect::HubSpot(hubspot) => {
+                hubspot.tell(target);
+                Ok(json!({}))
+            }
+            Dialect::Salesforce(_) => Err("an org sends Outbound Messages instead".to_owned()),
+        }),
+        ("POST", "remove-app") => match &mut state.account {
+            Dialect::HubSpot(hubspot) => {
+                hubspot.grants.remove_app();
+                Ok(json!({}))
+            }
+            Dialect::Salesforce(_) => Err("an org's sessions end by its own settings".to_owned()),
         },
         ("GET", "time") => Ok(now(state)),
         ("POST", "time") => read(request).map(|change| change_time(state, &change)),

@@ -18,6 +18,7 @@ mod refusal;
 mod routes;
 mod sandbox;
 mod seed;
+mod sender;
 mod serve;
 mod snapshot;
 pub mod time;
@@ -25,7 +26,7 @@ mod tls;
 
 pub use control::Calls;
 pub use faults::{Fault, FaultRule, When};
-pub use options::{Crm, Limits, Options, Scope, Token};
+pub use options::{Crm, HubSpotApp, Limits, Options, Scope, Token};
 pub use org::admin::AdminAct;
 pub use org::options::{App, OrgLimits, OrgOptions, OrgUser};
 pub use org::outbound::OutboundMessage;

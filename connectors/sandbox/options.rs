@@ -51,6 +51,8 @@ pub struct Options {
     pub start: DateTime<Utc>,
     /// Whether tasks admit a property of which no two records hold the same value.
     pub unique_task_properties: bool,
+    /// The application that people can allow.
+    pub app: HubSpotApp,
 }
 
 impl Options {
@@ -67,6 +69,37 @@ impl Options {
             limits: Limits::default(),
             start,
             unique_task_properties: true,
+            app: HubSpotApp::default(),
+        }
+    }
+}
+
+/// The id of the application in whose name programs write, unless it is said otherwise.
+pub(crate) const APP_ID: u64 = 18_221_010;
+
+/// An application that people can allow by OAuth, and whose own token reads the Webhooks Journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubSpotApp {
+    /// Its id.
+    pub app_id: u64,
+    /// The client id.
+    pub client_id: String,
+    /// The client secret.
+    pub client_secret: String,
+    /// Where codes may be sent; one that ends with a star admits whatever begins so.
+    pub redirect_urls: Vec<String>,
+    /// Whether each exchange of a refresh token gives a new one.
+    pub rotates: bool,
+}
+
+impl Default for HubSpotApp {
+    fn default() -> HubSpotApp {
+        HubSpotApp {
+            app_id: APP_ID,
+            client_id: "7fff1e36-2d40-4ae1-bbb1-5266d59564fb".to_owned(),
+            client_secret: "7c3ce02c-0f0c-4c9f-9700-92440c9bdf2d".to_owned(),
+            redirect_urls: vec!["http://127.0.0.1:*".to_owned(), "http://localhost:*".to_owned()],
+            rotates: false,
         }
     }
 }
@@ -87,7 +120,7 @@ pub struct Token {
 impl Token {
     /// A token with the given scopes.
     pub fn new(value: impl Into<String>, scopes: impl IntoIterator<Item = Scope>) -> Token {
-        Token { value: value.into(), scopes: scopes.into_iter().collect(), expired: false, app_id: 18_221_010 }
+        Token { value: value.into(), scopes: scopes.into_iter().collect(), expired: false, app_id: APP_ID }
     }
 
     /// A token that may do everything.

@@ -15,6 +15,7 @@ pub(crate) enum Category {
     InvalidAuthentication,
     ExpiredAuthentication,
     MissingScopes,
+    Forbidden,
     Conflict,
     Locked,
     Migration,
@@ -56,7 +57,11 @@ impl Refusal {
 
     /// The token lacks a scope.
     pub(crate) fn missing_scopes(scopes: &[Scope]) -> Refusal {
-        let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+        Refusal::missing_scope_names(&scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>())
+    }
+
+    /// The same, by the names that the CRM gives to scopes.
+    pub(crate) fn missing_scope_names(names: &[&str]) -> Refusal {
         let message = "This app hasn't been granted all required scopes to make this call. Read more about required \
                        scopes here: https://developers.hubspot.com/scopes.";
         Refusal::new(403, Category::MissingScopes, message).with_error(json!({

@@ -25,6 +25,7 @@ use tower::ServiceExt;
 
 use crate::misfortune::{Manner, Reply};
 use crate::sandbox::{Dropped, Sandbox};
+use crate::sender::send;
 use crate::tls::Identity;
 
 /// The largest call that is read.
@@ -53,9 +54,10 @@ async fn listen(
     listener: TcpListener,
     identity: Option<Identity>,
 ) -> io::Result<()> {
+    let mut connections = JoinSet::new();
+    connections.spawn(send(sandbox.clone()));
     let own = Router::new().fallback(answer).with_state(sandbox);
     let router = further.fallback_service(own);
-    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Portal;
+use super::happening::What;
 use super::kind::{Kind, RecordId};
 use super::record::{Life, Source};
 
@@ -14,6 +15,7 @@ impl Portal {
                 record.archived = Some(at);
                 record.life.push((at, Life::Deleted));
             });
+            self.note(kind, id, What::Deleted, Source::Crm);
         }
     }
 
@@ -24,6 +26,7 @@ impl Portal {
                 record.archived = None;
                 record.life.push((at, Life::Restored));
             });
+            self.note(kind, id, What::Restored, Source::Crm);
         }
     }
 
@@ -43,6 +46,7 @@ impl Portal {
             record.life.push((at, Life::MergedInto(survivor)));
         });
         self.note_change(kind, survivor, |record, at| record.life.push((at, Life::Absorbed(absorbed))));
+        self.note(kind, survivor, What::Merged(absorbed), source);
         true
     }
 

@@ -3,11 +3,15 @@
 pub(crate) mod associations;
 pub(crate) mod builtin;
 pub(crate) mod calculate;
+pub(crate) mod grants;
+pub(crate) mod happening;
 pub(crate) mod instant;
+pub(crate) mod journal;
 pub(crate) mod kind;
 pub(crate) mod life;
 pub(crate) mod people;
 pub(crate) mod pipelines;
+pub(crate) mod pushes;
 pub(crate) mod query;
 pub(crate) mod record;
 pub(crate) mod schema;
@@ -78,6 +82,7 @@ pub(crate) struct Portal {
     pub(crate) associations: Associations,
     pub(crate) handles: BTreeMap<String, RecordId>,
     pub(crate) known: Known,
+    pub(crate) news: happening::News,
     stores: BTreeMap<Kind, Store>,
     texts: HashSet<Arc<str>>,
     last_id: u64,
@@ -121,6 +126,7 @@ impl Portal {
             associations: Associations::default(),
             handles: BTreeMap::new(),
             known,
+            news: happening::News::default(),
             stores,
             texts: HashSet::new(),
             last_id: FIRST_RECORD_ID,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Portal;
 use super::associations::LinkType;
 use super::builtin::required_properties;
+use super::happening::What;
 use super::instant::{Millis, iso};
 use super::kind::{Kind, RecordId};
 use super::record::{Record, Source, Version};
@@ -54,6 +55,7 @@ impl Portal {
     pub(crate) fn create(&mut self, kind: Kind, draft: &Draft, ties: &[Tie], source: Source) -> RecordId {
         let id = self.next_id();
         self.insert(kind, Record::new(id, self.now, source));
+        self.note(kind, id, What::Created, source);
         self.set_values(kind, id, draft, source);
         for tie in ties {
             self.connect((kind, id), (tie.kind, tie.id), tie.link);
@@ -96,10 +98,11 @@ impl Portal {
             {
                 holders.retain(|holder| *holder != id);
             }
-            if let Some(value) = value {
+            if let Some(value) = value.clone() {
                 store.by_unique_value.entry((property, value)).or_default().push(id);
             }
         }
+        self.note(kind, id, What::Changed(property, value), source);
     }
 
     /// Adds a record as it is, with a history of its own; its values are not checked.

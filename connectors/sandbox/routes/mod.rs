@@ -1,9 +1,12 @@
 //! The CRM's calls: each module answers one area of them.
 
 pub(crate) mod account;
+pub(crate) mod app;
 pub(crate) mod associations;
 pub(crate) mod batch;
 pub(crate) mod endpoint;
+pub(crate) mod journal;
+pub(crate) mod oauth;
 pub(crate) mod objects;
 pub(crate) mod owners;
 pub(crate) mod pipelines;
