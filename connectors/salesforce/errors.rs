@@ -182,7 +182,7 @@ fn meaning(failure: &Failure, now: Instant) -> Option<ErrorKind> {
         | Code::InvalidField
         | Code::InvalidType
         | Code::BadPicklist => Some(ErrorKind::Rejected),
-        Code::Unavailable | Code::Other(_) | Code::None => None,
+        Code::Unavailable | Code::Internal | Code::Other(_) | Code::None => None,
     }
 }
 
@@ -206,7 +206,7 @@ fn by_status(asked: Asked, status: StatusCode, wait: Option<Instant>) -> ErrorKi
 pub fn item_refused(asked: Asked, failures: &[Failure]) -> Error {
     let kind = match failures.first() {
         Some(Failure { code: Code::InvalidSession, .. }) => ErrorKind::Transient { retry_at: None },
-        Some(failure @ Failure { code: Code::Unavailable | Code::None, .. }) => {
+        Some(failure @ Failure { code: Code::Unavailable | Code::Internal | Code::None, .. }) => {
             meaning(failure, asked.now).unwrap_or_else(|| asked.if_lost.kind(None))
         }
         Some(failure) => meaning(failure, asked.now).unwrap_or(ErrorKind::Rejected),
@@ -281,6 +281,7 @@ fn way_out(failure: &Failure) -> Option<&'static str> {
         Code::RequestLimit
         | Code::InvalidSession
         | Code::Unavailable
+        | Code::Internal
         | Code::RowLocked
         | Code::QueryTimeout
         | Code::InvalidLocator
@@ -375,6 +376,7 @@ mod tests {
         check("REQUIRED_FIELD_MISSING", ErrorKind::Rejected);
         check("INVALID_SESSION_ID", ErrorKind::Transient { retry_at: None });
         check("SERVER_UNAVAILABLE", ErrorKind::Unknown);
+        check("UNKNOWN_EXCEPTION", ErrorKind::Unknown);
         check("ALL_OR_NONE_OPERATION_ROLLED_BACK", ErrorKind::Transient { retry_at: None });
         assert_eq!(item_refused(asked(IfLost::MayBeApplied), &[]).kind, ErrorKind::Unknown);
     }

@@ -19,8 +19,8 @@ use crate::errors::Refusal;
 use crate::provision::access::Set;
 use crate::provision::field::Place;
 use crate::soql;
-use crate::wire::Code;
 use crate::wire::tooling::{Defined, Found};
+use crate::wire::{Code, Failure};
 
 /// One thing to make, in the order of [`items`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl Salesforce {
                 answer.read::<IgnoredAny>()?;
                 Ok(Made::New)
             }
-            Err(refusal) if is_taken(&refusal) => Ok(Made::Already),
+            Err(refusal) if is_taken(&refusal.failures) => Ok(Made::Already),
             Err(refusal) => Err(with_way_out(refusal)),
         }
     }
@@ -203,8 +203,10 @@ enum Made {
     Already,
 }
 
-fn is_taken(refusal: &Refusal) -> bool {
-    refusal.says(&Code::DuplicateValue) || refusal.says(&Code::of("DUPLICATE_DEVELOPER_NAME"))
+/// Whether there was one of that name; Salesforce says so by either code.
+fn is_taken(failures: &[Failure]) -> bool {
+    let taken = [Code::DuplicateValue, Code::of("DUPLICATE_DEVELOPER_NAME")];
+    failures.iter().any(|failure| taken.contains(&failure.code))
 }
 
 /// An item that was there before it could be made is as good as made, if it fits.

@@ -220,6 +220,10 @@ fn record_verdict(
         let Some((column, value_type)) = api_name(reading, name) else {
             return Verdict::Refused(Error::rejected(format!("update opportunities: `{name}` stands on no field")));
         };
+        if name.as_str() == field::AMOUNT && !schema.rates.is_empty() {
+            let message = "update opportunities: `amount` is converted in this org; write `amount_record`";
+            return Verdict::Refused(Error::rejected(message));
+        }
         let writable = schema.opportunity.field(column).is_some_and(|field| field.updateable);
         let Ok(present) = value(row.cell(column), value_type, schema.org.zone) else {
             kept.push(format!("{name} was changed"));

@@ -11,7 +11,7 @@ use crate::Salesforce;
 use crate::api::{self, COLLECTION, KEY, QUERIES, TASK_PREFIX};
 use crate::client::{Answer, Call};
 use crate::composite::{self, Sub};
-use crate::errors::{Asked, Refusal, item_refused};
+use crate::errors::{Asked, Refusal, item_refused, part_refused};
 use crate::schema::KeyState;
 use crate::translate::task::{Creation, create};
 use crate::wire::{Code, Failure, Saved};
@@ -105,51 +105,68 @@ impl Salesforce {
         Ok(ordered.into_iter().map(|(_, effect, new)| input(effect, new)).collect())
     }
 
-    /// Sends up to five collections as one call.
+    /// Sends up to five collections as one call, and what was refused as a whole for its content by halves, until the bad
+    /// task stands alone: one that Salesforce cannot even read must not hold up a thousand.
     async fn send(
         &self,
         inputs: &[Input],
-        follows: bool,
+        mut follows: bool,
         outcomes: &mut Outcomes,
         duplicates: &mut Vec<(EffectId, Error)>,
     ) {
-        let parts: Vec<&[Input]> = inputs.chunks(COLLECTION).collect();
-        let call = creating(&parts).priority(Priority::Write).creates();
-        let answer = self.client.ask(if follows { call.follows() } else { call }).await;
-        let saved = answer.as_ref().map_err(Clone::clone).and_then(|answer| results(answer, parts.len()));
-        match (&answer, saved) {
-            (Ok(answer), Ok(saved)) => {
-                for (part, saved) in parts.iter().zip(saved) {
-                    self.split(part, saved, answer.asked(), outcomes, duplicates);
+        let mut waiting: Vec<&[Input]> = vec![inputs];
+        while let Some(inputs) = waiting.pop() {
+            let parts: Vec<&[Input]> = inputs.chunks(COLLECTION).collect();
+            let call = creating(&parts).priority(Priority::Write).creates();
+            let answer = self.client.ask(if follows { call.follows() } else { call }).await;
+            follows = true;
+            let read = match &answer {
+                Ok(answer) => results(answer, parts.len()).map(|saved| (answer.asked(), saved)),
+                Err(refusal) => Err(refusal.clone()),
+            };
+            let refused = match read {
+                Ok((asked, saved)) => {
+                    let parts = parts.iter().copied().zip(saved);
+                    parts.filter_map(|(part, saved)| self.split(part, saved, asked, outcomes, duplicates)).collect()
                 }
+                Err(refusal) => vec![(inputs, refusal)],
+            };
+            for (part, refusal) in refused {
+                waiting.extend(self.halve(part, refusal, outcomes));
             }
-            (_, Err(refusal)) => {
-                let error = self.blame(refusal);
-                outcomes.extend(inputs.iter().map(|input| (input.effect, Err(error.clone()))));
-            }
-            (Err(_), Ok(_)) => unreachable!("there are no results without an answer"),
         }
     }
 
-    /// Splits the results of a collection: they come in the order of its records. An error may stand in their place.
-    fn split(
+    /// The halves to send anew; else the refusal is everybody's.
+    fn halve<'a>(&self, part: &'a [Input], refusal: Refusal, outcomes: &mut Outcomes) -> Vec<&'a [Input]> {
+        let is_about_content = refusal.error.kind == ErrorKind::Rejected && !is_about_org(&refusal.failures);
+        if is_about_content && part.len() > 1 {
+            let (first, second) = part.split_at(part.len() / 2);
+            return vec![second, first];
+        }
+        let error = self.blame(refusal);
+        outcomes.extend(part.iter().map(|input| (input.effect, Err(error.clone()))));
+        Vec::new()
+    }
+
+    /// Splits the results of a collection: they come in the order of its records. A refusal may stand in their place.
+    fn split<'a>(
         &self,
-        part: &[Input],
-        saved: Vec<Saved>,
+        part: &'a [Input],
+        (status, saved): Results,
         asked: Asked,
         outcomes: &mut Outcomes,
         duplicates: &mut Vec<(EffectId, Error)>,
-    ) {
-        let refused_whole = part.len() != saved.len() || saved.iter().any(|saved| saved.error_code != Code::None);
-        if refused_whole {
-            let failures: Vec<Failure> = saved.iter().flat_map(Saved::failures).collect();
-            // Fewer results than records and no reason: which of them were made, only their keys can tell.
-            let error = match failures.is_empty() {
-                true => Error::unknown(format!("{WHAT}: Salesforce answered about another number of tasks")),
-                false => self.blame_item(asked, &failures),
-            };
+    ) -> Option<(&'a [Input], Refusal)> {
+        if saved.iter().any(|saved| saved.error_code != Code::None) {
+            let failures = saved.iter().flat_map(Saved::failures).collect();
+            return Some((part, part_refused(asked, status, failures)));
+        }
+        if part.len() != saved.len() {
+            // Which of them were made, only their keys can tell.
+            let error = Error::unknown(format!("{WHAT}: Salesforce answered about another number of tasks"));
             outcomes.extend(part.iter().map(|input| (input.effect, Err(error.clone()))));
-            return;
+            return None;
         }
         for (input, saved) in part.iter().zip(saved) {
             let failures = saved.failures();
@@ -166,6 +183,7 @@ impl Salesforce {
             };
             outcomes.insert(input.effect, outcome);
         }
+        None
     }
 
     /// A key that stands on another task is success; which task that is, is asked where the refusal does not say it.
@@ -240,15 +258,16 @@ fn reference(number: usize) -> String {
     format!("tasks{number}")
 }
 
-/// The results of each collection, in order; a collection without results is empty.
-fn results(answer: &Answer, parts: usize) -> std::result::Result<Vec<Vec<Saved>>, Refusal> {
+/// A collection's status and the results of its records; without an answer there is none.
+type Results = (u16, Vec<Saved>);
+
+/// The results of each collection, in order.
+fn results(answer: &Answer, parts: usize) -> std::result::Result<Vec<Results>, Refusal> {
     if parts == 1 {
-        return Ok(vec![answer.read()?]);
+        return Ok(vec![(200, answer.read()?)]);
     }
     let mut by_name = composite::parts::<Vec<Saved>>(answer)?;
-    Ok((0..parts)
-        .map(|number| by_name.remove(&reference(number)).map(|(_, saved)| saved).unwrap_or_default())
-        .collect())
+    Ok((0..parts).map(|number| by_name.remove(&reference(number)).unwrap_or_default()).collect())
 }
 
 /// Whether a task was refused because its key stands on another one: then `Some`, with that task's id where it is told.
@@ -271,6 +290,7 @@ fn is_about_org(failures: &[Failure]) -> bool {
         | Code::RequestLimit
         | Code::ApiDisabled
         | Code::Unavailable
+        | Code::Internal
         | Code::RowLocked
         | Code::QueryTimeout
         | Code::InvalidLocator

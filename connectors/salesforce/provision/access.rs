@@ -9,10 +9,10 @@ use crate::api;
 use crate::client::{Call, Steps};
 use crate::errors::{IfLost, item_refused};
 use crate::provision::field::{self, Place};
-use crate::provision::with_way_out;
+use crate::provision::{is_taken, with_way_out};
 use crate::queries::{Query, Run};
 use crate::soql;
-use crate::wire::{Code, Saved};
+use crate::wire::Saved;
 
 /// A permission set of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,8 +221,7 @@ impl Salesforce {
         asked.if_lost = IfLost::AskAgain;
         for saved in answer.read::<Vec<Saved>>()?.iter().filter(|saved| !saved.success) {
             let failures = saved.failures();
-            let is_there = failures.iter().any(|failure| failure.code == Code::DuplicateValue);
-            if !is_there {
+            if !is_taken(&failures) {
                 return Err(item_refused(asked, &failures));
             }
         }

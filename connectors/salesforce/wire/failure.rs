@@ -56,6 +56,8 @@ pub enum Code {
     ApiDisabled,
     /// The instance cannot answer now.
     Unavailable,
+    /// Something broke inside Salesforce.
+    Internal,
     /// Another transaction holds a row that this one needs.
     RowLocked,
     /// The query took too long.
@@ -110,6 +112,8 @@ const CODES: &[(&str, Code)] = &[
     ("API_DISABLED_FOR_ORG", Code::ApiDisabled),
     ("API_CURRENTLY_DISABLED", Code::ApiDisabled),
     ("SERVER_UNAVAILABLE", Code::Unavailable),
+    ("UNKNOWN_EXCEPTION", Code::Internal),
+    ("INTERNAL_SERVER_ERROR", Code::Internal),
     ("UNABLE_TO_LOCK_ROW", Code::RowLocked),
     ("QUERY_TIMEOUT", Code::QueryTimeout),
     ("INVALID_QUERY_LOCATOR", Code::InvalidLocator),

@@ -138,6 +138,40 @@ async fn one_bad_reminder_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
+async fn a_batch_that_is_refused_as_a_whole_is_halved_until_the_bad_one_stands_alone() {
+    let account = Account::new();
+    let writes = reminders(&account, 4);
+    account.connector.check().await.unwrap();
+    account.sent();
+    let refused = r#"[{"errorCode":"JSON_PARSER_ERROR","message":"Cannot deserialize instance of date"}]"#;
+    // The whole, its first half, and the first one of that.
+    for _ in 0..3 {
+        account.answer_next(400, refused);
+    }
+    let answers = apply(&account, &writes).await;
+    assert_eq!(account.sent().len(), 5);
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3, "{answers:?}");
+    let error = answers.iter().find_map(|answer| answer.as_ref().err()).unwrap();
+    assert_eq!(error.kind, ErrorKind::Rejected);
+}
+
+#[tokio::test]
+async fn a_collection_of_a_composite_that_breaks_is_unknown_and_the_others_are_done() {
+    let account = Account::new();
+    let writes = reminders(&account, 300);
+    account.connector.check().await.unwrap();
+    let done: Vec<_> =
+        (0..200).map(|n| json!({ "id": format!("00TUz{n:013}"), "success": true, "errors": [] })).collect();
+    let broken = json!([{ "errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred." }]);
+    let answer = json!({ "compositeResponse": [{ "referenceId": "tasks1", "httpStatusCode": 500, "body": broken },
+        { "referenceId": "tasks0", "httpStatusCode": 200, "body": done }] });
+    account.answer_next(200, &answer.to_string());
+    let answers = apply(&account, &writes).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 200);
+    assert!(answers.iter().filter_map(|answer| answer.as_ref().err()).all(|error| error.kind == ErrorKind::Unknown));
+}
+
+#[tokio::test]
 async fn without_a_key_field_reminders_wait_and_none_is_lost() {
     let account = Account::bare(mapping(), |_| {});
     let owner = account.user();
