@@ -61,7 +61,7 @@ async fn what_is_handed_in_is_seen_pending_until_somebody_decides() {
     assert_eq!((handed_in.standing, handed_in.waiting[0].actor.clone()), (Standing::Pending, admin.clone()));
     let seen = observe(&account, &[&other, &deal]).await;
     assert!(seen[0].is_empty());
-    assert_eq!(seen[1], [handed_in.clone()]);
+    assert_eq!(seen[1], std::slice::from_ref(&handed_in));
     assert_eq!(seen[1][0].effect, Some(effect(&deal, "approval")));
     account.pass(3_600);
     let decision = Edit::DecideApproval {

@@ -283,7 +283,7 @@ async fn history_tells_stages_amounts_tracked_fields_and_owners_with_their_times
     let at = |hours: i64| start() + chrono::Duration::hours(hours);
     for change in [
         json!({ "StageName": "Qualification" }),
-        json!({ "Amount": 42_300, "Complex__c": true }),
+        json!({ "Amount": 45_000, "Complex__c": true }),
         json!({ "StageName": "Closed Won", "Complex__c": false }),
     ] {
         account.pass(3_600);
