@@ -34,38 +34,23 @@ impl Cell {
     }
 
     pub(crate) fn as_id(&self) -> Option<Id> {
-        match self {
-            Cell::Id(id) => Some(*id),
-            _ => None,
-        }
+        if let Cell::Id(id) = self { Some(*id) } else { None }
     }
 
     pub(crate) fn as_text(&self) -> Option<&str> {
-        match self {
-            Cell::Text(text) => Some(text),
-            _ => None,
-        }
+        if let Cell::Text(text) = self { Some(text) } else { None }
     }
 
     pub(crate) fn as_instant(&self) -> Option<Millis> {
-        match self {
-            Cell::Instant(millis) => Some(*millis),
-            _ => None,
-        }
+        if let Cell::Instant(millis) = self { Some(*millis) } else { None }
     }
 
     pub(crate) fn as_number(&self) -> Option<f64> {
-        match self {
-            Cell::Number(number) => Some(*number),
-            _ => None,
-        }
+        if let Cell::Number(number) = self { Some(*number) } else { None }
     }
 
     pub(crate) fn as_date(&self) -> Option<NaiveDate> {
-        match self {
-            Cell::Date(date) => Some(*date),
-            _ => None,
-        }
+        if let Cell::Date(date) = self { Some(*date) } else { None }
     }
 
     pub(crate) fn is_true(&self) -> bool {
@@ -106,7 +91,18 @@ impl Cell {
             (Cell::Instant(left), Cell::Instant(right)) => Some(left.div_euclid(1000).cmp(&right.div_euclid(1000))),
             (Cell::Time(left), Cell::Time(right)) => Some(left.cmp(right)),
             (Cell::Id(left), Cell::Id(right)) => Some(left.cmp(right)),
-            _ => None,
+            // Nothing, or values of two types, which no field holds.
+            (
+                Cell::Null
+                | Cell::Bool(_)
+                | Cell::Number(_)
+                | Cell::Text(_)
+                | Cell::Date(_)
+                | Cell::Instant(_)
+                | Cell::Time(_)
+                | Cell::Id(_),
+                _,
+            ) => None,
         }
     }
 }

@@ -57,7 +57,8 @@ impl Org {
                 Failure::invalid("MISSING_ARGUMENT", "Id not specified in an update call").with_fields(["Id"])
             })?;
             let id = Id::parse(&id).filter(|id| id.prefix() == kind.prefix()).ok_or_else(|| malformed_id(&id))?;
-            org.update(kind, id, &record, by).map_err(as_result)?;
+            org.known(kind, id)?;
+            org.update(kind, id, &record, by)?;
             Ok((id, None))
         }))
     }
@@ -70,7 +71,8 @@ impl Org {
         Ok(self.each(all_or_none, ids, |org, text| {
             let id = Id::parse(&text).ok_or_else(|| malformed_id(&text))?;
             let kind = Kind::of_prefix(id.prefix()).ok_or_else(|| malformed_id(&text))?;
-            org.delete(kind, id, by).map_err(as_result)?;
+            org.known(kind, id)?;
+            org.delete(kind, id, by)?;
             Ok((id, None))
         }))
     }
@@ -93,8 +95,9 @@ impl Org {
                 return Err(Failure::invalid("DUPLICATE_VALUE", message).with_fields([name.as_str()]));
             }
             match org.holders(kind, field, &key).as_slice() {
+                [] if field == system::ID => Err(Failure::bad_reference()),
                 [] => {
-                    let id = org.create_with_key(kind, field, &key, record, call).map_err(as_result)?;
+                    let id = org.create_with_key(kind, field, &key, record, call)?;
                     Ok((id, Some(true)))
                 }
                 [id] => {
@@ -127,6 +130,11 @@ impl Org {
             row.map_or(Value::Null, |row| self.record(kind, row, Some(&fields), &sight, &call.version))
         });
         Ok(Answer::ok(&records.collect()))
+    }
+
+    /// A record that is not there is told differently in a collection than on its own.
+    fn known(&self, kind: Kind, id: Id) -> Result<(), Failure> {
+        self.table(kind).get(id).map(drop).ok_or_else(Failure::bad_reference)
     }
 
     fn collection(&self, call: &Call<'_>) -> Result<Collection, Failure> {
@@ -196,21 +204,8 @@ fn repeated(records: &[Values], name: &str) -> HashSet<String> {
     keys.filter(|key| !seen.insert(key.clone())).collect()
 }
 
-/// A record that is not there is told differently in a collection than on its own.
-fn as_result(failure: Failure) -> Failure {
-    match failure.code.as_ref() {
-        "NOT_FOUND" => Failure::bad_reference(),
-        _ => failure,
-    }
-}
-
 fn malformed_id(text: &str) -> Failure {
-    Failure::invalid("MALFORMED_ID", format!("Id: id value of incorrect type: {text}")).with_fields([system_id_name()])
-}
-
-fn system_id_name() -> &'static str {
-    debug_assert_eq!(system::ID.index(), 0, "the id is the first field");
-    "Id"
+    Failure::invalid("MALFORMED_ID", format!("Id: id value of incorrect type: {text}")).with_fields(["Id"])
 }
 
 fn check_size(records: usize, most: usize) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use super::errors::Failure;
 use super::id::Id;
 use super::kind::Kind;
 use super::row::{Author, Row};
-use super::schema::{FieldId, Schema, system};
+use super::schema::{FieldId, FieldType, Schema};
 
 impl Org {
     /// Sets what follows from the values of an opportunity; `written` are the fields that the caller named.
@@ -153,8 +153,6 @@ impl Org {
 
 /// The kind of value, as a row of the field history names it.
 fn data_type(schema: &Schema, id: FieldId) -> &'static str {
-    use super::schema::FieldType;
-    debug_assert!(id > system::STAMP, "only fields of its own are tracked");
     match schema.field(id).of {
         FieldType::Id | FieldType::Reference => "EntityId",
         FieldType::Bool => "Boolean",

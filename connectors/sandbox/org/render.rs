@@ -87,10 +87,10 @@ impl Org {
         match cell {
             Cell::Null => out.extend_from_slice(b"null"),
             Cell::Bool(flag) => drop(write!(out, "{flag}")),
-            Cell::Number(number) => match self.table(kind).schema.field(field).of {
-                FieldType::Int => drop(write!(out, "{number:.0}")),
-                _ => drop(write!(out, "{number:?}")),
-            },
+            Cell::Number(number) if self.table(kind).schema.field(field).of == FieldType::Int => {
+                drop(write!(out, "{number:.0}"));
+            }
+            Cell::Number(number) => drop(write!(out, "{number:?}")),
             Cell::Text(text) => write_text(out, text),
             Cell::Date(date) => drop(write!(out, "\"{date}\"")),
             Cell::Instant(millis) => drop(write!(out, "\"{}\"", write_instant(*millis))),

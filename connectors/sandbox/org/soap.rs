@@ -11,14 +11,22 @@ use super::Org;
 use super::answer::Answer;
 
 impl Org {
-    /// Answers a login with a session.
+    /// Answers a login with a session, and ends a session at a logout.
     pub(super) fn log_in(&mut self, request: &Request<Bytes>) -> Answer {
+        if let Some(session) = element(request.body(), "sessionId") {
+            return match self.sessions.revoke(&session) {
+                true => envelope(200, "<logoutResponse/>"),
+                false => refuse("INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader"),
+            };
+        }
         let version = request.uri().path().trim_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
         let (username, password) = (element(request.body(), "username"), element(request.body(), "password"));
         let user = username.as_deref().and_then(|name| self.user_named(name));
         let known =
             username.as_deref() == Some(&self.user.username) && password.as_deref() == Some(&self.user.password);
-        let Some(user) = user.filter(|_| known) else { return refuse_login() };
+        let Some(user) = user.filter(|_| known) else {
+            return refuse("INVALID_LOGIN", "Invalid username, password, security token; or user locked out.");
+        };
         let home = self.home(request);
         let session = self.new_session(user, None);
         let body = format!(
@@ -34,15 +42,11 @@ impl Org {
     }
 }
 
-fn refuse_login() -> Answer {
-    let message = "INVALID_LOGIN: Invalid username, password, security token; or user locked out.";
-    envelope(
-        500,
-        &format!(
-            "<soapenv:Fault><faultcode>sf:INVALID_LOGIN</faultcode><faultstring>{message}</faultstring>\
-             </soapenv:Fault>"
-        ),
-    )
+fn refuse(code: &str, message: &str) -> Answer {
+    let fault = format!(
+        "<soapenv:Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: {message}</faultstring></soapenv:Fault>"
+    );
+    envelope(500, &fault)
 }
 
 fn envelope(status: u16, body: &str) -> Answer {

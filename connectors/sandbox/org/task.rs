@@ -13,10 +13,10 @@ impl Org {
         let closed = row.get(schema.known("Status")).as_text().is_some_and(|status| self.closes_a_task(status));
         let was_closed = before.is_some_and(|before| before.get(schema.known("IsClosed")).is_true());
         let urgent = row.get(schema.known("Priority")).as_text() == Some("High");
-        let account = row.get(schema.known("WhatId")).as_id().and_then(|what| match self.find(what)? {
-            (Kind::Account, row) => Some(row.id),
-            (Kind::Opportunity, row) => row.get(self.table(Kind::Opportunity).schema.known("AccountId")).as_id(),
-            _ => None,
+        let account = row.get(schema.known("WhatId")).as_id().and_then(|what| self.find(what));
+        let account = account.and_then(|(kind, what)| match kind == Kind::Account {
+            true => Some(what.id),
+            false => what.get(self.table(kind).schema.find("AccountId")?).as_id(),
         });
         let mut values = vec![
             ("IsClosed", Cell::Bool(closed)),

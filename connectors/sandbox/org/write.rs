@@ -96,20 +96,19 @@ impl Org {
         row.set(system::IS_DELETED, Cell::Bool(deleted), at, by);
         row.touch(at, by);
         self.store(kind, row.clone());
-        match kind {
-            Kind::Opportunity => {
-                let tasks = self.table(Kind::Task);
-                let what = tasks.schema.known("WhatId");
-                let along = tasks.holders(what, &Cell::Id(id)).filter(|task| match deleted {
-                    true => !task.is_deleted(),
-                    false => task.is_deleted() && task.stamp() == since,
-                });
-                for task in along.cloned().collect::<Vec<_>>() {
-                    self.bin(Kind::Task, task, deleted, by);
-                }
+        if kind == Kind::Task {
+            self.note_task(Some(&before), &row, by);
+        }
+        if kind == Kind::Opportunity {
+            let tasks = self.table(Kind::Task);
+            let what = tasks.schema.known("WhatId");
+            let along = tasks.holders(what, &Cell::Id(id)).filter(|task| match deleted {
+                true => !task.is_deleted(),
+                false => task.is_deleted() && task.stamp() == since,
+            });
+            for task in along.cloned().collect::<Vec<_>>() {
+                self.bin(Kind::Task, task, deleted, by);
             }
-            Kind::Task => self.note_task(Some(&before), &row, by),
-            _ => {}
         }
     }
 
@@ -142,10 +141,11 @@ impl Org {
     /// Stores a record and lets the CRM do what follows from it.
     fn save(&mut self, kind: Kind, before: Option<Row>, row: Row, by: Author) {
         self.store(kind, row.clone());
-        match kind {
-            Kind::Opportunity => self.note_opportunity(before.as_ref(), &row, by),
-            Kind::Task => self.note_task(before.as_ref(), &row, by),
-            _ => {}
+        if kind == Kind::Opportunity {
+            self.note_opportunity(before.as_ref(), &row, by);
+        }
+        if kind == Kind::Task {
+            self.note_task(before.as_ref(), &row, by);
         }
         self.note_outbound(kind, row.id);
     }
@@ -158,17 +158,27 @@ impl Org {
         written: &[FieldId],
         by: Author,
     ) -> Result<(), Failure> {
-        match kind {
-            Kind::Opportunity => self.derive_opportunity(row, before, written, by)?,
-            Kind::Task => self.derive_task(row, before, by),
-            Kind::User | Kind::Contact => {
-                let schema = &self.table(kind).schema;
-                let name = ["FirstName", "LastName"].map(|name| row.get(schema.known(name)).to_text()).join(" ");
-                row.set(schema.known("Name"), Cell::text(name.trim()), self.stamp(), by);
-            }
-            _ => {}
+        if kind == Kind::Opportunity {
+            return self.derive_opportunity(row, before, written, by);
+        }
+        if kind == Kind::Task {
+            self.derive_task(row, before, by);
+        }
+        if matches!(kind, Kind::User | Kind::Contact) {
+            self.derive_name(kind, row, before, by);
         }
         Ok(())
+    }
+
+    /// The full name of a person follows from its parts.
+    fn derive_name(&self, kind: Kind, row: &mut Row, before: Option<&Row>, by: Author) {
+        let schema = &self.table(kind).schema;
+        let name = ["FirstName", "LastName"].map(|name| row.get(schema.known(name)).to_text()).join(" ");
+        let name = Cell::text(name.trim());
+        match before {
+            Some(_) => drop(row.set(schema.known("Name"), name, self.stamp(), by)),
+            None => row.put(schema.known("Name"), name),
+        }
     }
 
     /// Reads the values that a caller sends; all fields that cannot be written are named at once.

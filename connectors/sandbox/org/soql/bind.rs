@@ -127,7 +127,7 @@ impl Binder<'_> {
                         let message = format!("duplicate field selected: {}", name.text);
                         return Err(self.malformed(name.at, &message));
                     }
-                    columns.push(Column { names: self.shown_names(kind, name, &path), path });
+                    columns.push(Column { names: self.shown_names(kind, &path), path });
                 }
                 Item::Children(inner) => below.push(self.children(kind, inner)?),
                 Item::Count(counted, _) => {
@@ -254,7 +254,7 @@ impl Binder<'_> {
     }
 
     /// The names as the CRM writes them, whatever case the query used.
-    fn shown_names(&self, kind: Kind, name: &Name, path: &Path) -> Vec<String> {
+    fn shown_names(&self, kind: Kind, path: &Path) -> Vec<String> {
         let (mut at, mut names) = (kind, Vec::new());
         for hop in &path.hops {
             let field = self.org.table(at).schema.field(*hop);
@@ -266,7 +266,6 @@ impl Binder<'_> {
             End::Type => "Type".to_owned(),
             End::Name => "Name".to_owned(),
         });
-        debug_assert!(!name.text.is_empty(), "a name has a letter");
         names
     }
 

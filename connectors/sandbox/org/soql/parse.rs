@@ -90,10 +90,7 @@ const DEEPEST: usize = 50;
 pub(crate) fn parse(text: &str) -> Result<Query, Failure> {
     let mut parser = Parser { text, words: lex(text)?, next: 0, depth: 0 };
     let query = parser.query()?;
-    match parser.peek() {
-        Token::End => Ok(query),
-        _ => Err(parser.unexpected()),
-    }
+    if *parser.peek() == Token::End { Ok(query) } else { Err(parser.unexpected()) }
 }
 
 struct Parser<'a> {

@@ -177,7 +177,15 @@ fn a_password_opens_a_session_as_in_old_times() {
     let answer = log_in("correct-horse");
     assert_eq!(answer.status, 200);
     let session = answer.text.split("<sessionId>").nth(1).unwrap().split('<').next().unwrap().to_owned();
-    assert_eq!(use_token(&org, &Value::from(session)), 200);
+    assert_eq!(use_token(&org, &Value::from(session.as_str())), 200);
+    let log_out = format!(
+        "<se:Envelope xmlns:se=\"http://schemas.xmlsoap.org/soap/envelope/\"><se:Header>\
+         <SessionHeader><sessionId>{session}</sessionId></SessionHeader></se:Header>\
+         <se:Body><logout xmlns=\"urn:partner.soap.sforce.com\"/></se:Body></se:Envelope>"
+    );
+    assert_eq!(send(&org, "POST", "/services/Soap/u/50.0", &[], &log_out).status, 200);
+    assert_eq!(use_token(&org, &Value::from(session)), 401);
+    assert_eq!(send(&org, "POST", "/services/Soap/u/50.0", &[], &log_out).status, 500);
     let refused = log_in("wrong");
     assert_eq!(refused.status, 500);
     assert!(refused.text.contains("INVALID_LOGIN"));
