@@ -59,6 +59,14 @@ struct Notification {
     attempts: u32,
 }
 
+/// Notifications that travel together, each with its number and its record.
+#[derive(Debug)]
+struct Batch {
+    number: u64,
+    endpoint: usize,
+    notifications: Vec<(u64, Id)>,
+}
+
 /// A message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboundMessage {
@@ -131,7 +139,7 @@ impl Outbound {
     }
 
     /// Takes what is due, the youngest first: receivers must not rely on any order.
-    fn take_due(&mut self, now: Millis) -> Vec<(u64, usize, Vec<(u64, Id)>)> {
+    fn take_due(&mut self, now: Millis) -> Vec<Batch> {
         let before = self.waiting.len();
         self.waiting.retain(|_, waiting| now - waiting.since < KEPT_FOR);
         self.dropped += u64::try_from(before - self.waiting.len()).unwrap_or_default();
@@ -147,7 +155,7 @@ impl Outbound {
             for some in notifications.chunks(MOST) {
                 self.last += 1;
                 self.sent.insert(self.last, some.iter().map(|(number, _)| *number).collect());
-                messages.push((self.last, endpoint, some.to_vec()));
+                messages.push(Batch { number: self.last, endpoint, notifications: some.to_vec() });
             }
         }
         messages
@@ -185,9 +193,9 @@ impl Org {
     /// The messages that are to be sent now, with the values that their records have now.
     pub(crate) fn due_messages(&mut self) -> Vec<OutboundMessage> {
         let messages = self.outbound.take_due(self.now);
-        let write = |(number, endpoint, notifications): (u64, usize, Vec<(u64, Id)>)| {
-            let url = self.outbound.endpoints.get(endpoint).map(|endpoint| endpoint.url.clone())?;
-            Some(OutboundMessage { number, url, body: self.write_message(endpoint, &notifications) })
+        let write = |batch: Batch| {
+            let url = self.outbound.endpoints.get(batch.endpoint).map(|endpoint| endpoint.url.clone())?;
+            Some(OutboundMessage { number: batch.number, url, body: self.write_message(&batch) })
         };
         messages.into_iter().filter_map(write).collect()
     }
@@ -198,11 +206,14 @@ impl Org {
         self.outbound.settle(message, acknowledged, now);
     }
 
-    fn write_message(&self, endpoint: usize, notifications: &[(u64, Id)]) -> String {
-        let action = Id::new("04k", self.instance, u64::try_from(endpoint).unwrap_or_default() + 1);
+    fn write_message(&self, batch: &Batch) -> String {
+        let action = Id::new("04k", self.instance, u64::try_from(batch.endpoint).unwrap_or_default() + 1);
         let home = self.instance_url.as_deref().unwrap_or("https://acme.my.salesforce.com");
-        let notifications: String =
-            notifications.iter().filter_map(|(number, record)| self.write_notification(*number, *record)).collect();
+        let notifications: String = batch
+            .notifications
+            .iter()
+            .filter_map(|(number, record)| self.write_notification(*number, *record))
+            .collect();
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
              <soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
@@ -261,7 +272,7 @@ mod tests {
     }
 
     fn sizes(outbound: &mut Outbound, now: Millis) -> Vec<usize> {
-        outbound.take_due(now).iter().map(|(.., notifications)| notifications.len()).collect()
+        outbound.take_due(now).iter().map(|batch| batch.notifications.len()).collect()
     }
 
     #[test]
@@ -274,9 +285,9 @@ mod tests {
         let mut outbound = outbound(1);
         let mut sent_at = Vec::new();
         while let Some(next) = outbound.waiting.values().map(|waiting| waiting.next).min() {
-            for (message, ..) in outbound.take_due(next) {
+            for batch in outbound.take_due(next) {
                 sent_at.push(next - NOW);
-                outbound.settle(message, false, next);
+                outbound.settle(batch.number, false, next);
             }
         }
         let waits: Vec<_> = sent_at.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -291,7 +302,7 @@ mod tests {
         let mut outbound = outbound(2);
         let messages = outbound.take_due(NOW);
         assert_eq!(sizes(&mut outbound, NOW), [0_usize; 0]);
-        outbound.settle(messages[0].0, true, NOW);
+        outbound.settle(messages[0].number, true, NOW);
         assert!(outbound.waiting.is_empty());
     }
 
