@@ -96,7 +96,7 @@ pub enum Fault {
         /// The divisor; 1 fails all.
         every: usize,
     },
-    /// The results of a batch come in the reverse order.
+    /// The results of a batch come in the reverse order, where they say what they are the results of.
     Reorder,
     /// The last results of a batch are missing, though they were carried out.
     Missing {

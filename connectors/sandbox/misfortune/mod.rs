@@ -68,7 +68,15 @@ pub(crate) fn befall(fault: &Fault, request: &Request<Bytes>, account: &mut Dial
         })),
         Fault::Reorder => {
             let answer = account.respond(request);
-            Reply::at_once(Ok(edit_results(account.crm(), answer, |results| results.reverse())))
+            Reply::at_once(Ok(match account.crm() {
+                Crm::HubSpot => edit_results(Crm::HubSpot, answer, |results| results.reverse()),
+                // The place of a result says what it is the result of, except where it bears a name.
+                Crm::Salesforce => edit_body(answer, |_, body| {
+                    if let Some(parts) = body.get_mut("compositeResponse").and_then(Value::as_array_mut) {
+                        parts.reverse();
+                    }
+                }),
+            }))
         }
         Fault::Missing { results: missing } => {
             let answer = account.respond(request);
