@@ -38,9 +38,16 @@ pub(crate) struct Journal {
 #[derive(Debug, Serialize, Deserialize)]
 struct Position {
     /// The last file that was read; `None` while there was none.
-    offset: Option<String>,
-    /// When that was.
+    offset: Option<Offset>,
+    /// When the journal was last found to reach back to it.
     at: Instant,
+}
+
+/// A file of the journal that was read.
+#[derive(Debug, Serialize, Deserialize)]
+struct Offset {
+    id: String,
+    read_at: Instant,
 }
 
 impl Position {
@@ -97,7 +104,7 @@ impl Journal {
             "properties": properties,
             "objectIds": [],
         });
-        let call = Call::post("subscribe to deals", subscriptions(), body).priority(Priority::Poll);
+        let call = Call::post("subscribe to deals", subscriptions(), body).priority(Priority::Poll).follows();
         match self.client.ask::<IgnoredAny>(call).await {
             Ok(_) => Ok(()),
             // Another run was faster.
@@ -129,7 +136,7 @@ impl HubSpot {
         let at = self.client.now();
         let last = feed.entry("latest", account).await;
         let offset = match last {
-            Ok(entry) => entry.and_then(|entry| entry.current_offset.as_str().map(str::to_owned)),
+            Ok(entry) => entry.and_then(|entry| offset(&entry, at)),
             Err(refusal) if refusal.is(StatusCode::NOT_FOUND) => None,
             Err(refusal) => return Err(refusal.into()),
         };
@@ -141,15 +148,12 @@ impl HubSpot {
         if position.at + KEPT_FOR <= at {
             return self.begin(feed, account, true).await;
         }
-        let place = match &position.offset {
-            Some(offset) => format!("offset/{}/next", encode(offset)),
-            None => "earliest".to_owned(),
-        };
+        // The last file of a quiet account grows old as well; whatever came since the last look is still there.
+        let last = position.offset.as_ref().filter(|last| at < last.read_at + KEPT_FOR);
+        let place = last.map_or_else(|| "earliest".to_owned(), |last| format!("offset/{}/next", encode(&last.id)));
         let entry = match feed.entry(&place, account).await {
             Ok(entry) => entry,
-            Err(refusal) if is_gone(&refusal) && position.offset.is_some() => {
-                return self.begin(feed, account, true).await;
-            }
+            Err(refusal) if is_gone(&refusal) && last.is_some() => return self.begin(feed, account, true).await,
             Err(refusal) if is_gone(&refusal) => None,
             Err(refusal) => return Err(refusal.into()),
         };
@@ -157,13 +161,18 @@ impl HubSpot {
             let next = Next::Later(Position { at, ..position }.cursor());
             return Ok(FeedPage { hints: Vec::new(), next, gap: false });
         };
-        let offset = entry.current_offset.as_str().map(str::to_owned);
-        if offset.is_none() || offset == position.offset {
+        let next = offset(&entry, at);
+        let is_new = next.as_ref().is_some_and(|next| last.is_none_or(|last| last.id != next.id));
+        if !is_new {
             return Err(Error::transient("read the journal: its next place is not told"));
         }
         let hints = feed.read(&entry, account, &self.connection).await?;
-        Ok(FeedPage { hints, next: Next::More(Position { offset, at }.cursor()), gap: false })
+        Ok(FeedPage { hints, next: Next::More(Position { offset: next, at }.cursor()), gap: false })
     }
+}
+
+fn offset(entry: &JournalEntry, read_at: Instant) -> Option<Offset> {
+    Some(Offset { id: entry.current_offset.as_str()?.to_owned(), read_at })
 }
 
 #[async_trait]

@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "everything here is a test, the helpers too")]
 
 mod account;
+mod app;
+mod feed;
 mod misfortune;
 mod reading;
 mod support;
+mod updating;
+mod webhooks;
 mod writing;

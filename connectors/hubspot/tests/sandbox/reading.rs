@@ -280,3 +280,38 @@ async fn a_mapping_with_more_properties_than_a_search_takes_is_read_in_two_steps
     let Value::Text(text) = record(&read.changes[0].state).get("f79") else { panic!("no text") };
     assert_eq!(text.len(), 60_000);
 }
+
+#[tokio::test]
+async fn a_list_position_that_hubspot_has_forgotten_begins_the_list_anew() {
+    let account = Account::new();
+    let deals = account.add_deals(250);
+    let first = account.connector.changes(Object::Opportunity, None).await.unwrap();
+    let forgotten = r#"{"status":"error","category":"VALIDATION_ERROR","message":"after is expired"}"#;
+    account.answer_next(http::Response::builder().status(400).body(forgotten.into()).unwrap());
+    let anew = account.connector.changes(Object::Opportunity, Some(first.next.cursor())).await.unwrap();
+    assert_eq!((anew.changes.len(), matches!(anew.next, Next::More(_))), (0, true));
+    let read = account.read_all(Some(anew.next.cursor())).await;
+    assert_eq!(read.ids(), deals.into_iter().collect());
+    assert_eq!(read.as_of, first.as_of, "changes since the first beginning are searched for");
+}
+
+#[tokio::test]
+async fn a_list_whose_every_position_is_refused_is_an_error_in_the_end() {
+    let account = Account::new();
+    account.add_deals(150);
+    let mut cursor = None;
+    let mut begun = 0;
+    let refused = loop {
+        let page = match account.connector.changes(Object::Opportunity, cursor.as_ref()).await {
+            Ok(page) => page,
+            Err(error) => break error,
+        };
+        cursor = Some(page.next.cursor().clone());
+        if !page.changes.is_empty() {
+            begun += 1;
+            account.answer_next(http::Response::builder().status(400).body("{}".into()).unwrap());
+        }
+        assert!(begun < 10, "it must end");
+    };
+    assert_eq!(refused.kind, ErrorKind::Rejected);
+}

@@ -98,6 +98,33 @@ impl Account {
         self.connector = connect(&self.direct, &self.clock, self.mapping.clone(), token, share);
     }
 
+    /// Does what the daemon does: waits when it is told to, and asks again.
+    pub async fn patiently<T, F>(&self, verb: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        loop {
+            match verb().await {
+                Err(Error { kind: ErrorKind::Throttled { until }, .. }) => {
+                    self.pass((until - self.clock.now()).num_seconds() + 1);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Another connector to the same account, with other settings.
+    pub fn reconnect_with(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = settings(&self.direct, &self.clock, self.mapping.clone(), TOKEN, 1.0);
+        change(&mut settings);
+        self.connector = dealclock_hubspot::connect(settings).unwrap();
+    }
+
+    /// How calls reach the sandbox.
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.direct) as Arc<dyn Transport>
+    }
+
     /// Puts an answer in the place of the sandbox's next one.
     pub fn answer_next(&self, answer: http::Response<Bytes>) {
         self.direct.answers.lock().unwrap().push(answer);
