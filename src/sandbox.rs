@@ -9,7 +9,7 @@ use dealclock_daemon::cli::{Exit, Failure, Output, SandboxArgs, SandboxTime};
 use dealclock_daemon::clock::SystemClock;
 use dealclock_sandbox::company::{ACCOUNT_ZONE, Company, CompanyOptions};
 use dealclock_sandbox::time::{Director, TimeMode, VirtualTime, routes};
-use dealclock_sandbox::{App, Crm, Identity, Options, OrgOptions, OrgUser, Sandbox, serve_tls, serve_with};
+use dealclock_sandbox::{App, Crm, HubSpotApp, Identity, Options, OrgOptions, OrgUser, Sandbox, serve_tls, serve_with};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -51,7 +51,15 @@ fn introduce(crm: Crm, args: &SandboxArgs, address: &str, token: &str, time: &Vi
     let mut document = json!({ "address": address, "token": token, "now": time.now() });
     output.text(format_args!("A {} sandbox listens on {address}\n  token      {token}", args.crm));
     match crm {
-        Crm::HubSpot => {}
+        Crm::HubSpot => {
+            let app = HubSpotApp::default();
+            output.text(format_args!(
+                "  app        client_id = \"{}\", client_secret = \"{}\"",
+                app.client_id, app.client_secret
+            ));
+            document["client_id"] = app.client_id.into();
+            document["client_secret"] = app.client_secret.into();
+        }
         Crm::Salesforce => {
             let (app, user) = (App::default(), OrgUser::default());
             output.text(format_args!(
@@ -128,9 +136,7 @@ fn fresh(crm: Crm, seed: u64, token: &str, start: DateTime<Utc>) -> Sandbox {
             let time_zone = ACCOUNT_ZONE.to_owned();
             Sandbox::new(Options { seed, time_zone, index_lag: INDEX_LAG, ..Options::new(token, start) })
         }
-        Crm::Salesforce => {
-            Sandbox::org(&OrgOptions { seed, commit_lag: COMMIT_LAG, ..OrgOptions::new(token, start) })
-        }
+        Crm::Salesforce => Sandbox::org(&OrgOptions { seed, commit_lag: COMMIT_LAG, ..OrgOptions::new(token, start) }),
     }
 }
 
