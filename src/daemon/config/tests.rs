@@ -6,6 +6,7 @@ use dealclock_connector::FieldSource;
 use dealclock_model::{FieldName, Object, ValueType};
 
 use super::*;
+use crate::vault::KeyPlace;
 
 const CANARY: &str = "pat-eu1-c0ffee-canary";
 
@@ -425,6 +426,84 @@ fn a_secret_is_read_where_it_stands_and_nowhere_else() {
     assert!(read("{ file = \"nowhere\" }", &[]).unwrap_err().ends_with("cannot be read: entity not found"));
     let credential = read("{ credential = \"token\" }", &[]);
     assert_eq!(credential, Err("the systemd credential token is not there: $CREDENTIALS_DIRECTORY is not set".into()));
+}
+
+/// The login of a connection.
+fn login<'a>(config: &'a Config, connection: &str) -> &'a Auth {
+    match &config.connections[connection].credentials {
+        Credentials::Login(auth) => auth,
+        Credentials::None | Credentials::Token(_) => panic!("`{connection}` has no login"),
+    }
+}
+
+#[test]
+fn the_environment_stands_above_a_login_of_the_file() {
+    let text = format!(
+        "{LOGIN}grant = \"client_credentials\"\nclient_id = \"i\"\nclient_secret = {{ file = \"s\" }}\nscopes = [\"a\"]"
+    );
+    let variables = [
+        ("DEALCLOCK__CONNECTION__ACME__AUTH__CLIENT_SECRET__ENV", "S"),
+        ("DEALCLOCK__CONNECTION__ACME__AUTH__SCOPES", "b, c"),
+        ("DEALCLOCK__CONNECTION__ACME__BASE_URL", "https://acme.crm.example"),
+        ("DEALCLOCK__SECRETS__KEY__CREDENTIAL", "key"),
+    ];
+    let config = load_with(&text, &variables).unwrap();
+    let auth = login(&config, "acme");
+    let GrantKeys::ClientCredentials { client_secret } = &auth.grant else { panic!("{:?}", auth.grant) };
+    assert_eq!(client_secret.from, SecretRef::Env("S".into()));
+    assert_eq!(auth.scopes, ["b", "c"]);
+    assert_eq!(auth.login_url.as_deref(), Some("https://acme.crm.example"), "a sandbox stands for the login as well");
+    assert!(matches!(&auth.key, KeyPlace::Configured(key) if key.from == SecretRef::Credential("key".into())));
+    assert_eq!(auth.tokens, PathBuf::from("/etc/dealclock/dealclock.store.tokens"));
+    let plain = load(&format!("{LOGIN}grant = \"authorization_code\"\nclient_id = \"i\"")).unwrap();
+    let KeyPlace::Beside(key) = &login(&plain, "acme").key else { panic!("no key is configured") };
+    assert_eq!(key, &PathBuf::from("/etc/dealclock/dealclock.store.key"));
+}
+
+#[test]
+fn a_program_needs_neither_token_nor_login_and_keeps_its_secrets_in_its_environment() {
+    let text = "[connection.acme]\nkind = \"hubspot\"\ncommand = [\"bin/crm\", \"a b\"]\n\
+                [connection.acme.env]\nPASSWORD = { env = \"P\" }\n";
+    let config = load(text).unwrap();
+    let acme = &config.connections["acme"];
+    assert!(matches!(acme.credentials, Credentials::None));
+    assert_eq!(acme.command, ["/etc/dealclock/bin/crm", "a b"]);
+    assert_eq!(acme.env["PASSWORD"].from, SecretRef::Env("P".into()));
+    let missing = config.missing_secrets(&Environment::default());
+    assert_eq!(
+        missing.iter().map(|fault| &fault.message[..]).collect::<Vec<_>>(),
+        ["the environment variable P is not set"]
+    );
+}
+
+#[test]
+fn a_private_key_has_lines_and_a_token_has_none() {
+    let text = format!(
+        "{LOGIN}grant = \"jwt_bearer\"\nclient_id = \"i\"\nusername = \"u\"\nprivate_key = {{ env = \"K\" }}\n\
+         [connection.b]\nkind = \"hubspot\"\ntoken = {{ env = \"K\" }}"
+    );
+    let config = load(&text).unwrap();
+    let variables = environment(&[("K", "-----BEGIN-----\nMIIE\r\n-----END-----\n")]);
+    let GrantKeys::JwtBearer { private_key, .. } = &login(&config, "acme").grant else { panic!("another grant") };
+    assert!(private_key.read(&variables).is_ok());
+    assert!(token(&config, "b").read(&variables).unwrap_err().message.contains("no token or password has"));
+}
+
+#[test]
+fn two_connections_that_log_in_to_one_account_are_a_fault() {
+    let login = |name: &str, keys: &str| {
+        format!(
+            "[connection.{name}]\nkind = \"hubspot\"\n[connection.{name}.auth]\nclient_id = \"i\"\n\
+             login_url = \"https://acme.crm.example\"\n{keys}\n"
+        )
+    };
+    let secret = "client_secret = { env = \"S\" }";
+    let credentials = format!("grant = \"client_credentials\"\n{secret}");
+    let found = faults(load(&(login("a", &credentials) + &login("b", &credentials))));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("`auth` is the same as that of [connection.a]"), "{found:?}");
+    let by_person = format!("grant = \"authorization_code\"\n{secret}");
+    assert!(load(&(login("a", &by_person) + &login("b", &by_person))).is_ok(), "one app on many accounts");
 }
 
 #[test]
