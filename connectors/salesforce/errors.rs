@@ -142,6 +142,11 @@ fn refused_with(
 ) -> Refusal {
     let first = failures.first();
     let kind = first.and_then(|failure| meaning(failure, asked.now)).unwrap_or_else(|| by_status(asked, status, wait));
+    let kind = match (kind, wait) {
+        // The header knows better than our guess.
+        (ErrorKind::Transient { retry_at: Some(_) }, Some(wait)) => ErrorKind::Transient { retry_at: Some(wait) },
+        (kind, _) => kind,
+    };
     let pause = match kind {
         ErrorKind::Throttled { until } => Some(until),
         ErrorKind::Transient { .. }
