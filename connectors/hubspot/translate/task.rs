@@ -14,6 +14,9 @@ use crate::wire;
 /// The longest HTML that we send; HubSpot takes 65,536 characters and refuses the whole task beyond.
 const LONGEST_BODY: usize = 60_000;
 
+/// The most characters of a subject: nobody reads more in a list, and an endless one is no reason to give a reminder up.
+const LONGEST_SUBJECT: usize = 1_000;
+
 /// Where a task's key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPlace {
@@ -153,7 +156,11 @@ fn iso(at: Instant) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST_SUBJECT) {
+        Some((end, _)) => format!("{} ...", &line[..end]),
+        None => line,
+    }
 }
 
 /// Plain text as HTML: a paragraph for each, escaped, addresses of the web as links, the key last.
