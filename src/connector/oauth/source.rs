@@ -3,10 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use chrono::Duration;
 use dealclock_model::Instant;
 use http::Uri;
-use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
 use super::code::{Begun, Introspected, Verifier};
@@ -16,14 +14,6 @@ use super::pace::{Pace, SLOW};
 use super::refusal::Trouble;
 use super::tokens::{Refused, Tokens, Vault, VaultError};
 use crate::{Access, Authorizer, Error, ErrorKind, Origin, Result};
-
-/// A refresh token that nobody uses is taken back by some CRMs, so it is used at least this often.
-///
-/// [Salesforce may end one after 30 idle days](https://help.salesforce.com/s/articleView?id=xcloud.connected_app_limit_idle_ttl.htm).
-const LONGEST_UNUSED: Duration = Duration::days(1);
-
-/// Clocks of two processes may differ by this much.
-const SKEW: Duration = Duration::minutes(5);
 
 /// Access to one account by tokens that are fetched, kept and renewed.
 ///
@@ -242,7 +232,7 @@ impl Source {
             flight.kept = None;
             return Err(Error::unauthorized(self.login.not_allowed_yet()));
         };
-        if flight.kept.as_ref().is_some_and(|kept| is_same(kept, &tokens)) {
+        if flight.kept.as_ref().is_some_and(|kept| kept.is_same(&tokens)) {
             return Ok(None);
         }
         flight.pace.succeeded();
@@ -250,7 +240,7 @@ impl Source {
             flight.pace.hold(refused.at + SLOW, refused.reason.clone());
         }
         flight.kept = Some(tokens.clone());
-        Ok(Some(tokens).filter(|tokens| is_usable(tokens, now) && self.home(tokens).is_ok()))
+        Ok(Some(tokens).filter(|tokens| tokens.is_usable(now) && self.home(tokens).is_ok()))
     }
 
     /// Makes tokens durable, and only then lets them be used.
@@ -296,7 +286,7 @@ impl Source {
         flight.generation += 1;
         let home = self.home(tokens).map_err(Error::unauthorized)?;
         let access = Access { token, home, generation: flight.generation };
-        let (renew_at, expires_at) = (renew_at(tokens), tokens.expires_at);
+        let (renew_at, expires_at) = (tokens.renew_at(), tokens.expires_at);
         self.set(Some(Current { access: access.clone(), renew_at, expires_at }));
         Ok(access)
     }
@@ -356,26 +346,4 @@ fn passing(VaultError(message): VaultError) -> Error {
 /// What cannot be read stays so until somebody mends it.
 fn lasting(VaultError(message): VaultError) -> Error {
     Error::unauthorized(message)
-}
-
-/// After three quarters of its life, so that there is time to try again.
-fn renew_at(tokens: &Tokens) -> Option<Instant> {
-    match tokens.expires_at {
-        Some(end) => Some(tokens.obtained_at + (end - tokens.obtained_at) * 3 / 4),
-        None => tokens.refresh.as_ref().map(|_| tokens.obtained_at + LONGEST_UNUSED),
-    }
-}
-
-/// Whether the tokens let calls in for a while; those of another time, as a sandbox may have, do not count.
-fn is_usable(tokens: &Tokens, now: Instant) -> bool {
-    let begun = tokens.obtained_at <= now + SKEW;
-    tokens.access.is_some() && tokens.refused.is_none() && begun && renew_at(tokens).is_none_or(|at| now < at)
-}
-
-fn is_same(one: &Tokens, other: &Tokens) -> bool {
-    let exposed = |tokens: &Tokens| {
-        let text = |token: &Option<secrecy::SecretString>| token.as_ref().map(|token| token.expose_secret().to_owned());
-        (text(&tokens.refresh), text(&tokens.access))
-    };
-    exposed(one) == exposed(other)
 }

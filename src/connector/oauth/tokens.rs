@@ -2,8 +2,17 @@
 
 use std::fmt;
 
+use chrono::Duration;
 use dealclock_model::Instant;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+
+/// A refresh token that nobody uses is taken back by some CRMs, so it is used at least this often.
+///
+/// [Salesforce may end one after 30 idle days](https://help.salesforce.com/s/articleView?id=xcloud.connected_app_limit_idle_ttl.htm).
+const LONGEST_UNUSED: Duration = Duration::days(1);
+
+/// Clocks of two processes may differ by this much.
+const SKEW: Duration = Duration::minutes(5);
 
 /// What a connection keeps of its authorization.
 #[derive(Clone)]
@@ -35,6 +44,30 @@ pub struct Refused {
     pub at: Instant,
     /// What it said, with the way out.
     pub reason: String,
+}
+
+impl Tokens {
+    /// After three quarters of the access token's life, so that there is time to try again.
+    pub(super) fn renew_at(&self) -> Option<Instant> {
+        match self.expires_at {
+            Some(end) => Some(self.obtained_at + (end - self.obtained_at) * 3 / 4),
+            None => self.refresh.as_ref().map(|_| self.obtained_at + LONGEST_UNUSED),
+        }
+    }
+
+    /// Whether they let calls in for a while; those of another time, as a sandbox may have, do not count.
+    pub(super) fn is_usable(&self, now: Instant) -> bool {
+        let has_begun = self.obtained_at <= now + SKEW;
+        self.access.is_some() && self.refused.is_none() && has_begun && self.renew_at().is_none_or(|at| now < at)
+    }
+
+    /// Whether both hold the same secrets.
+    pub(super) fn is_same(&self, other: &Tokens) -> bool {
+        let same = |one: &Option<SecretString>, other: &Option<SecretString>| {
+            one.as_ref().map(ExposeSecret::expose_secret) == other.as_ref().map(ExposeSecret::expose_secret)
+        };
+        same(&self.refresh, &other.refresh) && same(&self.access, &other.access)
+    }
 }
 
 impl fmt::Debug for Tokens {
