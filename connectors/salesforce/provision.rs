@@ -17,7 +17,7 @@ use crate::api;
 use crate::client::{Call, Steps};
 use crate::errors::Refusal;
 use crate::provision::access::Set;
-use crate::provision::field::Place;
+use crate::provision::field::{Fields, Place};
 use crate::soql;
 use crate::wire::tooling::{Defined, Found};
 use crate::wire::{Code, Failure};
@@ -84,7 +84,10 @@ impl Provision for Salesforce {
                 Item::Set(set) => access.compare_set(set),
                 Item::Grants(set) => access.compare_grants(set, needs),
                 Item::Assignment => access.compare_assignment(),
-                Item::Rule(need, requires) => rule::compare(need, requires, self.rule(Some(&steps)).await?.as_ref()),
+                Item::Rule(need, requires) => match unfit(needs, &fields, [&need.name, requires]) {
+                    Some(name) => PlanState::Differs(format!("it cannot speak of {name}, which differs itself")),
+                    None => rule::compare(need, requires, self.rule(Some(&steps)).await?.as_ref()),
+                },
             };
             planned.push(PlanItem { name: item.name().to_owned(), what: item.what(needs), state });
         }
@@ -192,6 +195,12 @@ impl Salesforce {
         };
         Ok(asked.map_err(with_way_out)?.read()?)
     }
+}
+
+/// One of some fields that is not what is needed.
+fn unfit<'a>(needs: &[Need], fields: &Fields, names: [&'a str; 2]) -> Option<&'a str> {
+    let differs = |need: &Need| matches!(fields.compare(need), PlanState::Differs(_));
+    names.into_iter().find(|name| needs.iter().any(|need| need.name == **name && differs(need)))
 }
 
 /// What became of something to be made.

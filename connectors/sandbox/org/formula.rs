@@ -3,7 +3,7 @@
 //! <https://help.salesforce.com/s/articleView?id=platform.customize_functions.htm>
 
 use super::row::Row;
-use super::schema::{FieldId, Schema};
+use super::schema::{FieldId, FieldType, Schema};
 
 /// A condition on a record and on what it was before.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
             "TRUE" => Formula::Always(true),
             "FALSE" => Formula::Always(false),
             _ if self.rest.starts_with('(') => return Err(format!("Unknown function {name}. Check spelling.")),
-            _ => Formula::Ticked(self.find(name)?),
+            _ => Formula::Ticked(self.checkbox(name)?),
         };
         self.depth -= 1;
         Ok(formula)
@@ -113,6 +113,14 @@ impl<'a> Reader<'a> {
     fn field(&mut self) -> Result<FieldId, String> {
         let name = self.name()?;
         self.find(name)
+    }
+
+    fn checkbox(&self, name: &str) -> Result<FieldId, String> {
+        let id = self.find(name)?;
+        match self.schema.field(id).of {
+            FieldType::Bool => Ok(id),
+            other => Err(format!("Incorrect parameter type. Expected Boolean, received {}", other.name())),
+        }
     }
 
     fn find(&self, name: &str) -> Result<FieldId, String> {
@@ -161,7 +169,7 @@ mod tests {
     use super::super::id::Id;
     use super::super::kind::Kind;
     use super::super::row::{Author, Via};
-    use super::super::schema::{Field, FieldType};
+    use super::super::schema::Field;
     use super::*;
 
     fn schema() -> Schema {
@@ -203,6 +211,7 @@ mod tests {
         };
         check("AND(Nothing__c)", "Field Nothing__c does not exist");
         check("AND(Granted__c", "Missing ')'");
+        check("AND(Why__c)", "Expected Boolean, received picklist");
         check("NOT(Granted__c, Complex__c)", "Incorrect number of parameters");
         check("SUM(Granted__c)", "Unknown function SUM");
         check("", "Unexpected end");

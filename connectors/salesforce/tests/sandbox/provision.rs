@@ -151,6 +151,7 @@ async fn what_is_there_in_another_shape_is_named_and_never_changed() {
     differs("Complex__c", "field", "it is of the type Text where Checkbox is needed");
     differs(KEY, "field", "unique external id");
     differs("Dealclock", "permissions", "Opportunity.Complex__c");
+    differs("Approved_Needs_Complex", "validation", "it cannot speak of Complex__c");
     assert_eq!(state(&found, "Dealclock", "permission set"), &PlanState::Present);
     let item = found.items.iter().find(|item| item.name == "Complex__c").unwrap();
     let error = account.connector.provision().unwrap().make(&needs(), item).await.unwrap_err();
