@@ -37,11 +37,7 @@ pub fn kit() -> Kit {
     };
     let plugin = Kind { open: dealclock_plugin::connect, hosts: dealclock_plugin::HOSTS, auth: None };
     Kit {
-        connectors: BTreeMap::from([
-            (HUBSPOT, hubspot),
-            (SALESFORCE, salesforce),
-            (dealclock_plugin::KIND, plugin),
-        ]),
+        connectors: BTreeMap::from([(HUBSPOT, hubspot), (SALESFORCE, salesforce), (dealclock_plugin::KIND, plugin)]),
         sandboxes: &[HUBSPOT, SALESFORCE],
         demo: |args, output| Box::pin(crate::demo::run(args, output)),
         sandbox: |args, output| Box::pin(crate::sandbox::run(args, output)),

@@ -259,7 +259,10 @@ mod tests {
     #[test]
     fn what_came_of_several_connections_is_added_up() {
         let mut sum = json!({ "crm": "both" });
-        for count in [json!({ "due": 3, "calls": { "a": 1, "b": 2 }, "faults": [1] }), json!({ "due": 4, "calls": { "b": 5 }, "faults": [2] })] {
+        for count in [
+            json!({ "due": 3, "calls": { "a": 1, "b": 2 }, "faults": [1] }),
+            json!({ "due": 4, "calls": { "b": 5 }, "faults": [2] }),
+        ] {
             add(&mut sum, &count);
         }
         assert_eq!(sum, json!({ "crm": "both", "due": 7, "calls": { "a": 1, "b": 7 }, "faults": [1, 2] }));

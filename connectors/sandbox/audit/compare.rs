@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::Ledger;
+use super::due;
 use super::episode::{Episode, Mode};
 use super::reminder::{Reminder, owed};
 use super::report::{AuditReport, Finding, Matter, ViolationFound};
@@ -106,6 +107,9 @@ fn assign<'a>(ledger: &Ledger<'a>, tasks: &[Task<'a>], expected: &mut [Expected<
         let knows = |each: &Expected<'_, '_>| task.first_owner().is_some_and(|o| each.reminder.recipients.contains(o));
         if what.is_none() && !each.is_some_and(knows) {
             report.details.push(finding(Matter::WrongRecipient));
+        }
+        if what.is_none() && each.is_some_and(|each| due::is_wrong(ledger, task, each)) {
+            report.details.push(finding(Matter::WrongDueDate));
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod compare;
 mod deal;
+mod due;
 mod episode;
 mod hours;
 mod local;

@@ -95,6 +95,8 @@ pub enum Matter {
     Late,
     /// A task given to somebody else than the reminder's recipient.
     WrongRecipient,
+    /// A task that is due on another day than the last one in time.
+    WrongDueDate,
     /// A task that still belongs to the previous owner.
     NotHandedOver,
     /// A task that should have been completed.

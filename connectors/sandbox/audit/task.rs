@@ -63,6 +63,11 @@ impl<'a> Task<'a> {
         self.first(self.words.owner)
     }
 
+    /// When it was due at first, with or without a time of day.
+    pub(super) fn first_due(&self) -> Option<&'a str> {
+        self.first(self.words.due)
+    }
+
     /// When a person first had a hand in a property, or deleted the task.
     pub(super) fn touched_by_person(&self, property: &str) -> Option<DateTime<Utc>> {
         let edited = self.versions(property).iter().find(|version| self.by_hand(version)).map(|version| version.at);

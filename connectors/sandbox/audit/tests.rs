@@ -25,8 +25,13 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
+/// The last day in time, as a task shows it.
+const LAST_DAY: &str = "2026-03-07T14:00:00Z";
+
 /// An account written down by hand.
 struct Account {
+    /// When tasks are due.
+    due: String,
     dump: Dump,
     rule: AuditedRule,
     tolerance: Tolerance,
@@ -51,6 +56,7 @@ impl Account {
             zone: Some("America/New_York".to_owned()),
         });
         let mut account = Account {
+            due: LAST_DAY.to_owned(),
             dump: Dump { at: at("2026-03-12T06:00:00Z"), owners: owners.to_vec(), ..Dump::default() },
             rule,
             tolerance: Tolerance::usual(at(START)),
@@ -104,7 +110,9 @@ impl Account {
         let id = (100 + self.dump.records.get("tasks").map_or(0, Vec::len)).to_string();
         self.record("tasks", &id, at(when));
         let subject = format!("{}Adler Optik: fleet tracking", self.rule.steps[step].subject);
+        let due = self.due.clone();
         for (property, value) in [
+            ("hs_timestamp", due.as_str()),
             ("hs_task_subject", subject.as_str()),
             ("hs_task_status", "NOT_STARTED"),
             ("hubspot_owner_id", owner),
@@ -237,6 +245,7 @@ fn what_was_open_at_the_start_counts_from_the_start() {
     // Noticed on Tuesday: reminders on Wednesday and Saturday, and nobody is reminded of Monday.
     account.tolerance = Tolerance::usual(at("2026-03-03T15:00:00Z"));
     account.dump.at = at("2026-03-08T20:00:00Z");
+    account.due = "2026-03-08T13:00:00Z".to_owned();
     let account = account.task("2026-03-04T14:00:00Z", 0).task("2026-03-07T14:00:00Z", 1);
     let report = account.complete(0, "2026-03-07T14:00:00Z", "INTEGRATION").check(&[]);
     assert_eq!((report.reminders_due, report.violations), (2, 0));
@@ -276,6 +285,16 @@ fn a_reminder_goes_to_whoever_owns_the_deal_when_it_is_due() {
     let handed = || both_handed("2026-03-04T15:00:00Z");
     handed().task_for(COLLEAGUE, SECOND, 1, "b613f36e3cbcb3146043-e1-r0-000000000001").check(&[]);
     handed().task(SECOND, 1).check(&[Matter::WrongRecipient]);
+}
+
+#[test]
+fn a_task_is_due_on_the_last_day_in_time() {
+    for (due, found) in [(LAST_DAY, vec![]), ("2026-03-07", vec![]), ("2026-03-08", vec![Matter::WrongDueDate])] {
+        let mut account = Account::with_open_deal();
+        account.dump.at = at("2026-03-03T20:00:00Z");
+        account.due = due.to_owned();
+        account.task(FIRST, 0).check(&found);
+    }
 }
 
 fn both_handed(when: &str) -> Account {
@@ -366,19 +385,23 @@ fn a_daemon_that_does_exactly_what_was_owed_passes() {
     let ledger = Ledger::read(&dump, &rule, &tolerance);
     let expected = compare::expected(&ledger);
     let owed = expected.iter().filter(|each| each.reminder.owed);
-    let planned: Vec<(String, usize, DateTime<Utc>, String)> = owed
+    let planned: Vec<(String, usize, DateTime<Utc>, String, String)> = owed
         .map(|each| {
             let owner = each.reminder.recipients.first().unwrap();
-            (each.deal.to_owned(), each.step, each.reminder.due + Duration::seconds(30), (*owner).to_owned())
+            let created = each.reminder.due + Duration::seconds(30);
+            let zone = ledger.people.zone_at(Some(owner), created);
+            let last_day = local::date_of(each.episode.deadline - Duration::seconds(1), zone);
+            (each.deal.to_owned(), each.step, created, (*owner).to_owned(), last_day.to_string())
         })
         .collect();
     drop(expected);
     drop(ledger);
-    let mut account = Account { dump: std::mem::take(&mut dump), rule, tolerance };
+    let mut account = Account { due: String::new(), dump: std::mem::take(&mut dump), rule, tolerance };
     account.dump.records.insert("tasks".to_owned(), Vec::new());
-    for (number, (deal, step, due, owner)) in planned.iter().enumerate() {
+    for (number, (deal, step, created, owner, last_day)) in planned.iter().enumerate() {
         let key = format!("{number:020x}-e1-r0-000000000000");
-        account = account.task_for(owner, &due.to_rfc3339(), *step, &key);
+        account.due.clone_from(last_day);
+        account = account.task_for(owner, &created.to_rfc3339(), *step, &key);
         account.dump.associations.last_mut().unwrap().to.clone_from(deal);
     }
     let report = account.audit();

@@ -16,6 +16,8 @@ pub(super) struct Words {
     pub(super) subject: &'static str,
     pub(super) body: &'static str,
     pub(super) status: &'static str,
+    /// When a task is due.
+    pub(super) due: &'static str,
     /// The status of a task that is done.
     pub(super) completed: &'static str,
     pub(super) zone: &'static str,
@@ -47,6 +49,7 @@ const HUBSPOT: Words = Words {
     subject: "hs_task_subject",
     body: "hs_task_body",
     status: "hs_task_status",
+    due: "hs_timestamp",
     completed: "COMPLETED",
     zone: "hs_standard_time_zone",
     hours: "hs_working_hours",
@@ -65,6 +68,7 @@ const SALESFORCE: Words = Words {
     subject: "Subject",
     body: "Description",
     status: "Status",
+    due: "ActivityDate",
     completed: "Completed",
     zone: "TimeZoneSidKey",
     hours: "",

@@ -116,10 +116,16 @@ fn a_company_lives_the_same_life_in_either_crm() {
     let (here, there) = (missed(&company, &hubspot), missed(&company, &salesforce));
     assert!(here.len() > 100, "{}", here.len());
     // What nobody owns in one CRM belongs to whoever made it in the other.
-    let unowned: BTreeSet<_> = company.timeline.iter().filter_map(|timed| match &timed.edit {
-        Edit::CreateDeal { handle, properties, .. } => (!properties.contains_key("hubspot_owner_id")).then_some(handle),
-        _ => None,
-    }).collect();
+    let unowned: BTreeSet<_> = company
+        .timeline
+        .iter()
+        .filter_map(|timed| match &timed.edit {
+            Edit::CreateDeal { handle, properties, .. } => {
+                (!properties.contains_key("hubspot_owner_id")).then_some(handle)
+            }
+            _ => None,
+        })
+        .collect();
     let apart: Vec<_> = here.symmetric_difference(&there).filter(|(deal, _)| !unowned.contains(deal)).collect();
     assert!(apart.is_empty(), "{apart:?}");
 }
