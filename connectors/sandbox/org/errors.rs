@@ -2,22 +2,21 @@
 //!
 //! <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/errorcodes.htm>
 
-use std::borrow::Cow;
-
 use serde_json::{Value, json};
 
 /// A refusal: of a call, or of one record of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) status: u16,
-    pub(crate) code: Cow<'static, str>,
+    /// As the CRM writes it: `DUPLICATE_VALUE`.
+    pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) fields: Vec<String>,
 }
 
 impl Failure {
-    pub(crate) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Failure {
-        Failure { status, code: code.into(), message: message.into(), fields: Vec::new() }
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Failure {
+        Failure { status, code, message: message.into(), fields: Vec::new() }
     }
 
     /// The call or the record is wrong.
