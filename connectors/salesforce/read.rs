@@ -56,7 +56,7 @@ impl Salesforce {
         let changes = self.translate(&page.records, &schema, &reading).await?;
         let started_at = list.started_at.unwrap_or_else(|| answer.date());
         let as_of = list.asked_at.unwrap_or(asked_at);
-        let next = match &page.next_records_url {
+        let next = match self.next_page(&answer, &page).await? {
             Some(link) => {
                 let after = page.records.last().map(|row| row.id().to_owned());
                 Next::More(
@@ -64,7 +64,7 @@ impl Salesforce {
                         started_at: Some(started_at),
                         asked_at: Some(as_of),
                         after: after.or(list.after),
-                        page: Some(self.client.page_of(answer.asked(), link).await?),
+                        page: Some(link),
                         shape: reading.fingerprint(),
                     })
                     .cursor(),
@@ -122,10 +122,7 @@ impl Salesforce {
         asked_at: Instant,
         shape: (&Schema, &Reading),
     ) -> Result<ChangePage> {
-        let link = match &page.next_records_url {
-            Some(link) => Some(self.client.page_of(answer.asked(), link).await?),
-            None => None,
-        };
+        let link = self.next_page(answer, &page).await?;
         let stamps = page.records.iter().filter_map(record::stamp);
         let found = Found {
             count: page.records.len() as u64,
@@ -153,13 +150,40 @@ impl Salesforce {
         Ok(ChangePage { changes, next, as_of: asked_at, hints })
     }
 
+    /// Where the next page is. One that is empty and has a successor would be followed for ever.
+    async fn next_page(&self, answer: &Answer, page: &Page<'_>) -> Result<Option<String>> {
+        let Some(link) = &page.next_records_url else { return Ok(None) };
+        let path = self.client.page_of(answer.asked(), link).await?;
+        if page.records.is_empty() {
+            return Err(Error::transient(format!("{}: an empty page is said to have a next one", answer.asked().what)));
+        }
+        Ok(Some(path))
+    }
+
     /// The state of opportunities now, in the order asked; those in the recycle bin, and those that are nowhere, as deleted.
     pub(crate) async fn fetch_opportunities(&self, records: &[RecordRef]) -> Result<Vec<Change>> {
-        let (schema, reading) = self.reading().await?;
+        let (mut schema, mut reading) = self.reading().await?;
         let ids: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
         let ids: Vec<&str> = ids.into_iter().collect();
+        let mut changes = self.fetch_as(&ids, &schema, &reading).await?;
+        let now = self.client.now();
+        let is_new = |change: &Change| names_unknown_stage(change, &schema);
+        if changes.values().any(is_new) && self.schemas.may_look_again(&schema, now) {
+            self.schemas.forget().await;
+            (schema, reading) = self.reading().await?;
+            changes = self.fetch_as(&ids, &schema, &reading).await?;
+        }
+        let of = |record: &RecordRef| {
+            let found = changes.get(&ids::long(record.id.as_str())).cloned();
+            found.unwrap_or_else(|| record::absent(&self.connection, record.id.as_str(), now))
+        };
+        Ok(records.iter().map(of).collect())
+    }
+
+    /// Opportunities by their ids, as an org of this shape means them.
+    async fn fetch_as(&self, ids: &[&str], schema: &Schema, reading: &Reading) -> Result<HashMap<String, Change>> {
         let query = |list: &str| format!("SELECT {} FROM Opportunity WHERE Id IN {list}", reading.select);
-        let lists = soql::lists(&ids, IN_LIST, &query(""));
+        let lists = soql::lists(ids, IN_LIST, &query(""));
         let queries: Vec<Query> =
             lists.into_iter().map(|ids| Query::all(query(&soql::list(ids.iter().copied())))).collect();
         let home = self.client.home().await?;
@@ -168,19 +192,10 @@ impl Salesforce {
         let run = Run::new("read opportunities").priority(Priority::Write);
         let read = self.run(run, &queries, |_, row| {
             self.parents.learn(row);
-            changes.insert(row.id().to_owned(), record::change(&self.connection, row, (&schema, &reading), &home, now));
+            changes.insert(row.id().to_owned(), record::change(&self.connection, row, (schema, reading), &home, now));
         });
         read.await.map_err(|refusal| self.distrust(refusal))?;
-        if changes.values().any(|change| names_unknown_stage(change, &schema)) {
-            self.look_for_stages(&schema).await;
-        }
-        let of = |record: &RecordRef| {
-            changes
-                .get(&ids::long(record.id.as_str()))
-                .cloned()
-                .unwrap_or_else(|| record::absent(&self.connection, record.id.as_str(), now))
-        };
-        Ok(records.iter().map(of).collect())
+        Ok(changes)
     }
 
     /// Rows as changes; a stage that is not known makes the org's shape be looked at again first.
@@ -199,12 +214,6 @@ impl Salesforce {
         let now = self.client.now();
         let with_id = rows.iter().filter(|row| !row.id().is_empty());
         Ok(with_id.map(|row| record::change(&self.connection, row, (schema, reading), &home, now)).collect())
-    }
-
-    async fn look_for_stages(&self, schema: &Schema) {
-        if self.schemas.may_look_again(schema, self.client.now()) {
-            self.schemas.doubt();
-        }
     }
 
     /// A refused read may mean that a field was deleted or hidden; the next read looks at the org's shape again, and names

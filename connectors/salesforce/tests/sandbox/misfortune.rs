@@ -55,6 +55,12 @@ async fn a_link_to_another_host_is_not_followed() {
         let error = account.connector.changes(Object::Opportunity, None).await.unwrap_err();
         assert!(error.message.contains("leads elsewhere"), "{link}: {error}");
     }
+    let account = Account::new();
+    account.connector.check().await.unwrap();
+    let link = "/services/data/v65.0/query/01g-2000";
+    account.answer_next(200, &json!({ "done": false, "nextRecordsUrl": link, "records": [] }).to_string());
+    let error = account.connector.changes(Object::Opportunity, None).await.unwrap_err();
+    assert!(error.message.contains("an empty page"), "nothing is followed for ever: {error}");
 }
 
 #[tokio::test]

@@ -270,6 +270,8 @@ async fn a_new_stage_is_understood_once_the_shape_is_looked_at_again() {
     account.sandbox.edit(&Edit::AddPipeline(pipeline)).unwrap();
     account.set("Opportunity", &id, &json!({ "StageName": "Late won" }));
     account.pass(60);
+    let fetched = account.fetch_one(&id).await;
+    assert_eq!(record(&fetched.state).get(field::STAGE), &Value::text("Late won"));
     let read = account.read_all(Some(&read.cursor)).await;
     let seen = record(&read.changes[0].state);
     assert!(seen.is_closed() && seen.get(field::STAGE) == &Value::text("Late won"), "{seen:?}");
