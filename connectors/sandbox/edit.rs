@@ -138,6 +138,13 @@ pub enum Edit {
         /// The new zone, an IANA name; `None` clears it.
         zone: Option<String>,
     },
+    /// An administrator says who somebody's manager is, where the CRM knows that of its users.
+    SetManager {
+        /// The owner id.
+        owner: String,
+        /// The owner id of the manager; `None` for whoever reports to nobody.
+        manager: Option<String>,
+    },
     /// An administrator sets when the whole company works, Monday to Friday, where the CRM keeps that for all at once;
     /// elsewhere each person has hours of their own.
     SetOfficeHours {

@@ -80,8 +80,8 @@ impl Portal {
                 owner.archived = owner.archived.or(Some(now));
             }),
             Edit::ReactivateOwner { owner } => self.change_owner(owner, |owner, _| owner.archived = None),
-            // Hours are each person's own here, and come with the person.
-            Edit::SetOfficeHours { .. } => {}
+            // Hours are each person's own here, and come with the person; of managers the API tells nothing.
+            Edit::SetOfficeHours { .. } | Edit::SetManager { .. } => {}
             Edit::SetZone { owner, zone } => self.set_zone(owner, zone.as_deref()),
             Edit::RenameStage { pipeline, stage, label } => self.rename_stage(pipeline, stage, label),
             // There is no such process.

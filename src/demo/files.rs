@@ -138,9 +138,15 @@ proposal_sent_at = {{ stage_entered = "Proposal sent" }}
     for (stage, ids) in company.stages(*crm) {
         let _ = writeln!(text, "{stage:?} = {ids:?}");
     }
-    let _ = writeln!(text, "\n[connection.{name}.managers]");
-    for (person, manager) in company.managers() {
-        let _ = writeln!(text, "{person:?} = {manager:?}");
+    match crm {
+        Crm::HubSpot => {
+            let _ = writeln!(text, "\n[connection.{name}.managers]");
+            for (person, manager) in company.managers() {
+                let _ = writeln!(text, "{person:?} = {manager:?}");
+            }
+        }
+        // Users know their managers here.
+        Crm::Salesforce => {}
     }
     text
 }

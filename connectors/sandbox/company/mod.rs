@@ -95,7 +95,7 @@ impl Company {
     }
 }
 
-/// What an administrator does on the first day: users, pipelines, the checkbox and the hours.
+/// What an administrator does on the first day: users and who reports to whom, pipelines, the checkbox and the hours.
 fn found(at: DateTime<Utc>, cast: &Cast) -> Vec<TimedEdit> {
     let complex = NewProperty {
         object: PropertyObject::Deals,
@@ -106,7 +106,12 @@ fn found(at: DateTime<Utc>, cast: &Cast) -> Vec<TimedEdit> {
     let people = cast.members().map(|member| Edit::AddPerson(member.person.clone()));
     let pipelines = stage::pipelines().into_iter().map(Edit::AddPipeline);
     let office_hours = Edit::SetOfficeHours { start_minute: 9 * 60, end_minute: 17 * 60 };
-    let edits = people.chain(pipelines).chain([Edit::AddProperty(complex), office_hours]);
+    let with_manager = cast.members().filter_map(|member| Some((member, cast.manager_of(member)?)));
+    let managers = with_manager.map(|(member, manager)| Edit::SetManager {
+        owner: member.owner().to_owned(),
+        manager: Some(manager.owner().to_owned()),
+    });
+    let edits = people.chain(managers).chain(pipelines).chain([Edit::AddProperty(complex), office_hours]);
     edits.map(|edit| TimedEdit { at, edit }).collect()
 }
 

@@ -79,6 +79,10 @@ impl Org {
                 let zone = zone.clone().unwrap_or_else(|| self.time_zone());
                 self.set_user(owner, "TimeZoneSidKey", zone.into())?;
             }
+            Edit::SetManager { owner, manager } => {
+                let manager = manager.as_deref().and_then(|manager| self.user_id(manager));
+                self.set_user(owner, "ManagerId", manager.map(|manager| manager.to_string()).into())?;
+            }
             Edit::SetOfficeHours { start_minute, end_minute } => self.set_office_hours(*start_minute, *end_minute),
             Edit::RenameStage { pipeline: _, stage, label } => {
                 let stage = self.stage_name(stage);
@@ -147,7 +151,7 @@ impl Org {
         self.update(kind, id, &values, self.person(by))
     }
 
-    fn set_user(&mut self, owner: &str, field: &str, value: Value) -> Result<(), Failure> {
+    pub(super) fn set_user(&mut self, owner: &str, field: &str, value: Value) -> Result<(), Failure> {
         let Some(id) = self.user_id(owner) else { return Ok(()) };
         let by = Author { user: self.admin, via: Via::Page };
         self.update(Kind::User, id, &Map::from_iter([(field.to_owned(), value)]), by)

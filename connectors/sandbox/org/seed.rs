@@ -24,6 +24,13 @@ impl Org {
         for colleague in PEOPLE {
             self.invite(&person(colleague));
         }
+        for (owner, .., zone, is_manager) in PEOPLE {
+            let american = zone.is_none_or(|zone| zone.starts_with("America/"));
+            let manager = self.user_id(if american { "64492912" } else { "64492911" });
+            if let Some(manager) = manager.filter(|_| !is_manager) {
+                self.set_user(owner, "ManagerId", manager.to_string().into()).expect("both users are there");
+            }
+        }
         let reps = PEOPLE.iter().filter(|colleague| !colleague.5);
         let reps: Vec<Id> = reps.filter_map(|rep| self.user_id(rep.0)).collect();
         let now = self.now;
