@@ -50,8 +50,8 @@ pub struct State {
     pub last_feed: Option<Instant>,
     /// When hints were last followed by a call.
     pub last_look: Option<Instant>,
-    /// Hints are followed one by one, since one of them cannot be.
-    pub one_by_one: bool,
+    /// How many hints are followed at once while one among them cannot be; `None` as a rule.
+    pub fewer_hints: Option<usize>,
     /// When the day's calls were last written.
     pub calls_kept: Option<Instant>,
     /// What came by webhook.
@@ -161,7 +161,15 @@ impl Connection {
 
     /// How many hints are followed at once.
     pub fn hints_at_once(&self) -> usize {
-        if self.state().one_by_one { 1 } else { self.spec.connector.descriptor().fetch_batch.clamp(1, 80) }
+        let most = self.spec.connector.descriptor().fetch_batch.clamp(1, 80);
+        self.state().fewer_hints.map_or(most, |fewer| fewer.clamp(1, most))
+    }
+
+    /// Twice as many hints may be followed at once as before, up to what one call takes.
+    pub fn follow_more(&self) {
+        let more = self.hints_at_once() * 2;
+        let most = self.spec.connector.descriptor().fetch_batch;
+        self.state().fewer_hints = Some(more).filter(|more| *more < most);
     }
 
     /// The people directory, once known.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use chrono::Duration;
-use dealclock_connector::{ErrorKind, Hint};
+use dealclock_connector::{Error, ErrorKind, Hint};
 use dealclock_model::event::Origin;
 use dealclock_model::{CaseId, Instant, RecordRef};
 use dealclock_store::{Batch, WaitingHint};
@@ -14,7 +14,7 @@ use dealclock_store::{Batch, WaitingHint};
 use super::gate::{Gate, live};
 use super::ingest::{IngestError, Page};
 use super::signals::LoopId;
-use super::{Connection, Runtime, RuntimeError, Step};
+use super::{CROWDED, Connection, Runtime, RuntimeError, Step};
 
 const WORK: &str = "hints";
 /// After a look, hints gather for so long before the next: one call then follows many of them.
@@ -32,20 +32,21 @@ impl Runtime {
             connection.recovered(WORK);
             return Ok(Step::Rest(None));
         }
+        if self.is_crowded()? {
+            return Ok(Step::Rest(Some(now + CROWDED)));
+        }
         if let Some(at) = gathers_until(connection, now) {
             return Ok(Step::Rest(Some(at)));
         }
         match self.follow(connection, &waiting).await {
             Ok(()) => {
                 connection.recovered(WORK);
-                connection.state().one_by_one = false;
+                connection.follow_more();
                 Ok(Step::Again)
             }
             Err(IngestError::Store(error)) => Err(error.into()),
             Err(IngestError::Crm(error)) if error.kind == ErrorKind::Rejected => {
-                let rest = connection.failed(WORK, &error, self.clock.now());
-                self.single_out(connection, &waiting)?;
-                Ok(if waiting.len() > 1 { Step::Again } else { Step::Rest(Some(rest)) })
+                self.single_out(connection, &waiting, &error)
             }
             Err(IngestError::Crm(error)) => Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
         }
@@ -80,17 +81,24 @@ impl Runtime {
         Ok(())
     }
 
-    /// Something among these hints cannot be looked at. They are tried one by one; the one that it is, is let go, since
-    /// polls and reconciles tell the truth without it.
-    fn single_out(&self, connection: &Connection, waiting: &[WaitingHint]) -> Result<(), RuntimeError> {
+    /// Something among these hints cannot be looked at: fewer are tried, until it is found. It is let go, since polls and
+    /// reconciles tell the truth without it.
+    fn single_out(
+        &self,
+        connection: &Connection,
+        waiting: &[WaitingHint],
+        error: &Error,
+    ) -> Result<Step, RuntimeError> {
         let [only] = waiting else {
-            connection.state().one_by_one = true;
-            return Ok(());
+            connection.state().fewer_hints = Some(waiting.len() / 2);
+            return Ok(Step::Again);
         };
+        tracing::warn!(connection = %connection.id(), "a hint cannot be followed and is let go: {error}");
         let mut batch = Batch::new();
         batch.take_hint(connection.id(), only);
         self.store.commit(batch)?;
-        Ok(())
+        connection.follow_more();
+        Ok(Step::Again)
     }
 
     /// People changed: the steward looks now, and at most once a minute.
