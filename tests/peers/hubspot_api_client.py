@@ -6,6 +6,7 @@ fails here. Prints one line for each fact and closes with `N passed, M failed`.
 
 import json
 import sys
+import time
 
 from hubspot import HubSpot
 from hubspot.crm.associations.v4 import (
@@ -14,10 +15,14 @@ from hubspot.crm.associations.v4 import (
 )
 from hubspot.crm.deals import (
     ApiException as DealsException,
+    BatchInputSimplePublicObjectBatchInputUpsert,
+    BatchInputSimplePublicObjectId,
     Filter,
     FilterGroup,
     PublicMergeInput,
     PublicObjectSearchRequest,
+    SimplePublicObjectBatchInputUpsert,
+    SimplePublicObjectId,
     SimplePublicObjectInput,
     SimplePublicObjectInputForCreate,
 )
@@ -103,7 +108,7 @@ def deals_are_searched(client):
         limit=10,
         after="0",
     )
-    # The search index lags, as the real one does; here an hour passes in a second.
+    # The search index lags, as the real one does; here a minute passes in a second.
     for _ in range(200):
         try:
             found = client.crm.deals.search_api.do_search(request)
@@ -115,6 +120,61 @@ def deals_are_searched(client):
     assert found.total == 1, found.total
     assert found.results[0].id == deal
     assert found.results[0].properties["amount"] == "77"
+
+
+@fact
+def a_search_is_paged(client):
+    made = {new_deal(client, dealname=f"Peer 9b1e {number}") for number in range(3)}
+    condition = Filter(property_name="dealname", operator="CONTAINS_TOKEN", value="9b1e")
+
+    def ask(after):
+        request = PublicObjectSearchRequest(
+            filter_groups=[FilterGroup(filters=[condition])],
+            sorts=["hs_object_id"],
+            properties=["dealname"],
+            limit=2,
+            after=after,
+        )
+        return client.crm.deals.search_api.do_search(request)
+
+    for _ in range(100):
+        time.sleep(0.1)
+        first = ask("0")
+        if first.total == 3:
+            break
+    second = ask(first.paging.next.after)
+    assert {deal.id for deal in first.results + second.results} == made
+
+
+@fact
+def deals_are_put_in_place_by_a_key_of_ours(client):
+    key = PropertyCreate(
+        name="peer_deal_key",
+        label="Key",
+        group_name="dealinformation",
+        type="string",
+        field_type="text",
+        has_unique_value=True,
+    )
+    client.crm.properties.core_api.create("deals", key)
+
+    def put(amount):
+        properties = {"dealname": "Keyed", "pipeline": "default", "dealstage": "contractsent", "amount": amount}
+        one = SimplePublicObjectBatchInputUpsert(id="k-1", id_property="peer_deal_key", properties=properties)
+        batch = BatchInputSimplePublicObjectBatchInputUpsert(inputs=[one])
+        return client.crm.deals.batch_api.upsert(batch).results[0]
+
+    made, found = put("1"), put("2")
+    assert made.new and not found.new
+    assert made.id == found.id
+    assert client.crm.deals.basic_api.get_by_id(made.id, properties=["amount"]).properties["amount"] == "2"
+
+
+@fact
+def deals_are_deleted_in_a_batch(client):
+    ids = [SimplePublicObjectId(id=new_deal(client)) for _ in range(3)]
+    client.crm.deals.batch_api.archive(BatchInputSimplePublicObjectId(inputs=ids))
+    refused(404, DealsException, lambda: client.crm.deals.basic_api.get_by_id(ids[0].id))
 
 
 @fact
