@@ -6,10 +6,10 @@
 mod process;
 
 use std::collections::BTreeSet;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use dealclock_sandbox::dump::Dump;
-use process::{Progress, World, dealclock};
+use process::{Progress, World, dealclock, read_address};
 use serde_json::Value;
 
 const SEED: u64 = 5;
@@ -81,6 +81,44 @@ async fn it_answers_while_it_runs_stops_when_told_and_leaves_a_store_that_answer
     let (code, words) = said(&world.ask(&["held", "list"]).await);
     assert_eq!(code, Some(6), "{words}");
     assert!(words.contains("start it with `dealclock run`"), "{words}");
+}
+
+/// A connection to an org over HTTPS, with what it trusts.
+fn org_over_https(address: &str, trust: &str) -> String {
+    format!(
+        "[connection.acme]\nkind = \"salesforce\"\nbase_url = \"{address}\"\n{trust}\nallow_local = true\n\
+         [connection.acme.auth]\ngrant = \"client_credentials\"\nclient_id = \"3MVG9dealclock\"\n\
+         client_secret = {{ env = \"SECRET\" }}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_sandbox_over_https_is_spoken_to_only_where_its_authority_is_trusted() {
+    let place = tempfile::tempdir().unwrap();
+    let (authority, config) = (place.path().join("sandbox.pem"), place.path().join("dealclock.toml"));
+    let mut sandbox = dealclock()
+        .args(["sandbox", "--crm", "salesforce", "--listen", "127.0.0.1:0", "--json", "--tls", "--cert-out"])
+        .arg(&authority)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let address = read_address(&mut sandbox).await;
+    assert!(address.starts_with("https://"), "{address}");
+    let check = async |trust: &str| {
+        std::fs::write(&config, org_over_https(&address, trust)).unwrap();
+        let mut command = dealclock();
+        command.env("SECRET", "7C1A55E2B0").arg("--config").arg(&config).args([
+            "setup",
+            "--connection",
+            "acme",
+            "--yes",
+        ]);
+        said(&command.output().await.unwrap())
+    };
+    let (code, words) = check("").await;
+    assert_eq!(code, Some(5), "{words}");
+    assert!(words.contains("invalid peer certificate"), "{words}");
+    assert_eq!(check("ca_file = \"sandbox.pem\"").await.0, Some(0));
 }
 
 /// A deal of which somebody was reminded.

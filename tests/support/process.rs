@@ -128,7 +128,7 @@ impl World {
 }
 
 /// Reads the JSON document that says where the sandbox listens.
-async fn read_address(sandbox: &mut Child) -> String {
+pub async fn read_address(sandbox: &mut Child) -> String {
     let stdout = sandbox.stdout.as_mut().unwrap();
     let mut told = Vec::new();
     while !told.ends_with(b"}\n") {
