@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import changes
 from changes import HISTORY, OPPORTUNITIES, PEOPLE, Memory, Seen
-from lines import Json, Refusal, serve
+from lines import Json, Refusal, Verb, serve
 from tables import Folder, Row, Table
 from tasks import KEY, TASKS, Tasks, change
 
@@ -41,6 +41,9 @@ NEEDED = {
     HISTORY: ("record", "field", "since", "value"),
 }
 
+# The instants at which a record entered a stage, by both.
+Entered = Mapping[tuple[str, str], list[str]]
+
 TRUE = ("true", "yes", "1", "x")
 FALSE = ("", "false", "no", "0")
 
@@ -56,7 +59,7 @@ class Crm:
         self._columns: dict[str, tuple[str, str]] = {}
         self._entries: dict[str, list[str]] = {}
 
-    def verbs(self) -> dict[str, object]:
+    def verbs(self) -> dict[str, Verb]:
         """The verbs by the names of their methods."""
         return {
             "initialize": self.initialize,
@@ -130,7 +133,8 @@ class Crm:
         pipelines: dict[str, dict[str, Json]] = {}
         for row in table.rows:
             pipeline = row.get("pipeline") or "default"
-            stage = {"id": row["stage"], "label": row["stage"], "closed": truth(row, "is_closed"), "won": truth(row, "is_won")}
+            closed, won = truth(row, "is_closed"), truth(row, "is_won")
+            stage = {"id": row["stage"], "label": row["stage"], "closed": closed, "won": won}
             pipelines.setdefault(pipeline, {}).setdefault(row["stage"], stage)
         return {
             "fields": {"opportunity": fields},
@@ -150,7 +154,7 @@ class Crm:
             table, memory = self._look(asked["now"])
             people_changed = changes.people_changed(memory, self._folder.load(PEOPLE))
             memory.save(self._folder)
-            entered = self._entered() if self._entries else {}
+            entered = self._entered()
         rows = {row["id"]: row for row in table.rows}
         found = memory.after(after, PAGE)
         last = found[-1][1].number if found else after
@@ -166,7 +170,7 @@ class Crm:
         """The state of some rows now."""
         with self._folder.locked():
             table, memory = self._look(asked["now"])
-            entered = self._entered() if self._entries else {}
+            entered = self._entered()
         rows = {row["id"]: row for row in table.rows}
         states = []
         for record in asked["records"]:
@@ -223,7 +227,8 @@ class Crm:
         """Which tasks were made, those included that a person deleted."""
         with self._folder.locked():
             tasks = Tasks(self._folder)
-        return {"found": [{"key": write["key"], "receipt": tasks.receipt_of(write["key"])} for write in asked["writes"]]}
+        keys = [write["key"] for write in asked["writes"]]
+        return {"found": [{"key": key, "receipt": tasks.receipt_of(key)} for key in keys]}
 
     def written(self, asked: Mapping[str, Json]) -> Json:
         """Our keys on the tasks of some rows."""
@@ -279,20 +284,20 @@ class Crm:
         missing = [column for column, _ in self._columns.values() if not table.has(column)]
         if missing:
             # Taken for empty, a column that is gone would fire reminders.
-            raise Refusal("rejected", f"{OPPORTUNITIES} has no column {missing[0]}; restore it, or run `dealclock setup`")
+            what = f"{OPPORTUNITIES} has no column {missing[0]}"
+            raise Refusal("rejected", f"{what}; restore it, or run `dealclock setup`")
         tracked = dict.fromkeys(["stage", "amount", "close_date", *(column for column, _ in self._columns.values())])
         return table, changes.look(self._folder, table, now, tracked)
 
-    def _entered(self) -> dict[tuple[str, str], str]:
-        """When each opportunity first entered each stage."""
-        first: dict[tuple[str, str], str] = {}
+    def _entered(self) -> Entered:
+        """When each opportunity entered each stage, in order."""
+        entered: dict[tuple[str, str], list[str]] = {}
         for row in self._folder.load(HISTORY).rows:
             if row["field"] == "stage":
-                place = (row["record"], row["value"])
-                first[place] = min(first.get(place, row["since"]), row["since"])
-        return first
+                entered.setdefault((row["record"], row["value"]), []).append(row["since"])
+        return {place: sorted(times) for place, times in entered.items()}
 
-    def _change(self, key: str, seen: Seen, row: Row | None, entered: Mapping[tuple[str, str], str]) -> Json:
+    def _change(self, key: str, seen: Seen, row: Row | None, entered: Entered) -> Json:
         if row is None or seen.gone:
             return {"state": "deleted", "id": key, "stamp": seen.stamp}
         if row.get("merged_into"):
@@ -301,11 +306,12 @@ class Crm:
         for name, (column, kind) in self._columns.items():
             fields[name] = value_of(row.get(column, ""), kind)
         for name, stages in self._entries.items():
-            fields[name] = min((entered[key, stage] for stage in stages if (key, stage) in entered), default=None)
+            fields[name] = min((entered[key, stage][0] for stage in stages if (key, stage) in entered), default=None)
         fields.update(
             amount_record=fields["amount"],
             currency=fields["currency"] or self._currency,
             stage_id=fields["stage"],
+            stage_entered_at=entered.get((key, fields["stage"] or ""), [None])[-1],
             created_at=seen.since,
             modified_at=seen.stamp,
         )
