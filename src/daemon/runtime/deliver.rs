@@ -3,6 +3,7 @@
 //! Retry lives here and nowhere else. An effect whose write was begun and whose outcome is not known is looked up by its
 //! key before anything is written again.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use chrono::Duration;
@@ -24,6 +25,16 @@ const SETTLING: Duration = Duration::seconds(30);
 /// How long a write to a locked record waits when nobody says that the record was unlocked.
 const LOCKED: Duration = Duration::hours(1);
 
+/// Most writes in one step, however many the CRM takes in a call.
+const MOST_AT_ONCE: usize = 1_000;
+
+/// How long a batch that is not full waits for what is just being decided: a call costs as much for one write as for a
+/// full batch.
+const GATHERING: Duration = Duration::seconds(1);
+
+/// Deliveries that change in one batch of the store, whose memory follows the size of its batches.
+const DELIVERIES: usize = 25;
+
 /// The trouble of the mail lane, which belongs to no connection.
 #[derive(Default)]
 pub(super) struct MailLane(Mutex<Option<(u32, Instant)>>);
@@ -39,7 +50,7 @@ impl Runtime {
             Gate::Break(rest) => return Ok(rest),
         };
         let lane = Lane::Crm(connection.id().clone());
-        let limit = connection.spec.connector.descriptor().apply_batch.clamp(1, 100);
+        let limit = connection.spec.connector.descriptor().apply_batch.clamp(1, MOST_AT_ONCE);
         let ready = self.store.outbox(&lane, now, limit)?;
         if ready.is_empty() {
             let next = self.store.next_ready(&lane)?;
@@ -48,6 +59,9 @@ impl Runtime {
                 connection.recovered(WORK);
             }
             return Ok(Step::Rest(next.map(|at| at.max(now + Duration::milliseconds(10)))));
+        }
+        if ready.len() < limit && self.more_is_coming(&ready, now)? {
+            return Ok(self.after_decisions(now));
         }
         let stale = stale_records(connection, &ready, now);
         if !stale.is_empty() {
@@ -59,8 +73,7 @@ impl Runtime {
         }
         // What was just read again must be decided before anything is written: a decision may supersede it.
         if self.has_undecided(&ready)? {
-            self.signals.raise(&LoopId::Decide);
-            return Ok(Step::Rest(Some(now + Duration::milliseconds(10))));
+            return Ok(self.after_decisions(now));
         }
         if let Some(rest) = self.clock_ahead(connection) {
             return Ok(rest);
@@ -74,20 +87,28 @@ impl Runtime {
         Ok(step)
     }
 
+    /// Whether events wait whose decisions may fill the batch. However many come, no write waits longer than a moment.
+    fn more_is_coming(&self, ready: &[OutboxEntry], now: Instant) -> Result<bool, StoreError> {
+        let waits_too_long = |entry: &OutboxEntry| entry.not_before + GATHERING <= now;
+        Ok(!ready.iter().any(waits_too_long) && !self.store.inbox_head(1)?.is_empty())
+    }
+
     /// Whether an event waits for a case that one of these effects belongs to.
     fn has_undecided(&self, ready: &[OutboxEntry]) -> Result<bool, StoreError> {
         let head = self.store.inbox_head(1_000)?;
         let cut_off = head.len() == 1_000;
-        Ok(cut_off || ready.iter().any(|entry| head.iter().any(|(_, case, _)| *case == entry.effect.case)))
+        let undecided: BTreeSet<&CaseId> = head.iter().map(|(_, case, _)| case).collect();
+        Ok(cut_off || ready.iter().any(|entry| undecided.contains(&entry.effect.case)))
+    }
+
+    fn after_decisions(&self, now: Instant) -> Step {
+        self.signals.raise(&LoopId::Decide);
+        Step::Rest(Some(now + Duration::milliseconds(10)))
     }
 
     /// Begins the effects, durably, and applies them.
     async fn write(&self, connection: &Connection, entries: Vec<OutboxEntry>) -> Result<Step, RuntimeError> {
-        let mut batch = Batch::new();
-        for entry in &entries {
-            batch.begin_effect(&entry.effect.id);
-        }
-        if !self.begin(batch).await? {
+        if !self.begin(&entries).await? {
             return Ok(Step::Again);
         }
         let writes: Vec<_> = entries.iter().map(|entry| (entry.effect.id, entry.effect.write.clone())).collect();
@@ -96,20 +117,44 @@ impl Runtime {
         self.settle_answers(connection, effects.zip(answers).collect())
     }
 
-    /// Makes the intent durable. `false` when a decision superseded one of the effects a moment ago.
-    async fn begin(&self, batch: Batch) -> Result<bool, RuntimeError> {
-        match self.store.commit(batch) {
-            Ok(_) => {}
-            Err(StoreError::Unexpected(_)) => return Ok(false),
-            Err(error) => return Err(error.into()),
+    /// Makes the intents durable. `false` when a decision superseded one of the effects a moment ago; then all of them
+    /// are as they were before.
+    pub(super) async fn begin(&self, entries: &[OutboxEntry]) -> Result<bool, RuntimeError> {
+        for (number, some) in entries.chunks(DELIVERIES).enumerate() {
+            let mut batch = Batch::new();
+            for entry in some {
+                batch.begin_effect(&entry.effect.id);
+            }
+            match self.store.commit(batch) {
+                Ok(_) => {}
+                Err(StoreError::Unexpected(_)) => {
+                    let begun_now = entries[..number * DELIVERIES].iter().filter(|entry| !entry.begun);
+                    self.release(begun_now, "another write of its batch was taken back")?;
+                    return Ok(false);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         self.store.durable().await?;
         Ok(true)
     }
 
+    /// Makes effects that were begun, and of which nothing was written, as if they were not.
+    fn release<'a>(&self, entries: impl IntoIterator<Item = &'a OutboxEntry>, note: &str) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let entries: Vec<_> = entries.into_iter().collect();
+        for some in entries.chunks(DELIVERIES) {
+            let mut batch = Batch::new();
+            for entry in some {
+                batch.release_effect(&entry.effect.id, now, note);
+            }
+            self.store.commit(batch)?;
+        }
+        Ok(())
+    }
+
     /// Asks by key what became of effects that were begun; what was not applied is begun anew.
     async fn look_up(&self, connection: &Connection, entries: Vec<OutboxEntry>) -> Result<Step, RuntimeError> {
-        let now = self.clock.now();
         // Setting fields to the same values twice is harmless, so only creations have to be looked up.
         let (creations, repeatable): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| matches!(entry.effect.write, Write::CreateTask(_)));
@@ -121,11 +166,7 @@ impl Runtime {
             Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
         };
         // What was not applied is no longer begun: one that was superseded meanwhile goes, another is written anew.
-        let mut batch = Batch::new();
-        for entry in &missing {
-            batch.release_effect(&entry.effect.id, now, "an earlier attempt did not arrive");
-        }
-        self.store.commit(batch)?;
+        self.release(&missing, "an earlier attempt did not arrive")?;
         self.settle_answers(connection, done)
     }
 
@@ -179,7 +220,7 @@ impl Runtime {
         let now = self.clock.now();
         let mut lane_error = None;
         let (mut settled, mut failed) = (false, 0);
-        for some in answers.chunks(25) {
+        for some in answers.chunks(DELIVERIES) {
             let mut batch = Batch::new();
             for ((effect, attempts), answer) in some {
                 match verdict(answer) {
@@ -231,7 +272,7 @@ impl Runtime {
                 self.store.next_ready(&Lane::Mail)?.map(|at| at.max(now + Duration::milliseconds(10))),
             ));
         };
-        let effect = entry.effect;
+        let effect = &entry.effect;
         let Write::SendEmail(email) = &effect.write else {
             unreachable!("only e-mails leave through the mail lane");
         };
@@ -251,15 +292,13 @@ impl Runtime {
                 Err(Error::rejected("the outcome of an earlier attempt is unknown, and `mail.on_unknown` is `drop`"))
             }
             (Some(address), Some(mail)) => {
-                let mut batch = Batch::new();
-                batch.begin_effect(&effect.id);
-                if !self.begin(batch).await? {
+                if !self.begin(std::slice::from_ref(&entry)).await? {
                     return Ok(Step::Again);
                 }
                 mail.send(&effect.id, email, &address, now).await
             }
         };
-        self.settle_mail(&effect, &answer, self.clock.now())
+        self.settle_mail(effect, &answer, self.clock.now())
     }
 
     fn settle_mail(&self, effect: &Effect, answer: &Answer, now: Instant) -> Result<Step, RuntimeError> {

@@ -2,10 +2,12 @@
 
 use chrono::Duration;
 use dealclock_connector::{Acknowledgement, Bucket, Cursor, FeedPage, Hint, Next, Observed, Received};
+use dealclock_model::effect::Lane;
 
 use super::connection::Phase;
 use super::names;
 use super::script::{Stage, deal, start};
+use super::signals::LoopId;
 
 fn received(hints: Vec<Hint>) -> Received {
     let answer = Acknowledgement { content_type: "", body: "" };
@@ -202,4 +204,50 @@ async fn a_clock_that_is_ahead_of_the_crms_fires_and_writes_nothing() {
     stage.pass(Duration::minutes(10)).await;
     assert_eq!((due(), stage.crm.now().written.len()), (0, 1));
     assert_eq!(stage.runtime.connections()["acme"].state().troubles.get("clock"), None);
+}
+
+/// Events that decide nothing, more than one step of the decider takes.
+fn many_events(stage: &Stage) {
+    let mut batch = dealclock_store::Batch::new();
+    let case = dealclock_model::CaseId::Record(deal("1"));
+    for _ in 0..100 {
+        batch.put_event(&case, &dealclock_model::Event::Due { as_of: start(), waited: false });
+    }
+    stage.runtime.store().commit(batch).unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_full_waits_a_moment_for_what_is_being_decided() {
+    let stage = Stage::live().await;
+    let deliver = LoopId::Deliver(Lane::Crm("acme".into()));
+    many_events(&stage);
+    stage.put_update("2");
+    stage.runtime.step(&deliver).await.unwrap();
+    assert_eq!(stage.crm.now().written, [""; 0]);
+    stage.clock.set(start() + Duration::seconds(1));
+    stage.runtime.step(&deliver).await.unwrap();
+    assert_eq!(stage.crm.now().written, ["2"], "there is no end of events that it would wait for");
+    let full: Vec<String> = (10..20).map(|id| id.to_string()).collect();
+    for id in &full {
+        stage.put_update(id);
+    }
+    stage.runtime.step(&deliver).await.unwrap();
+    assert_eq!(stage.crm.now().written[1..], full, "nothing can be added to a full batch");
+}
+
+#[tokio::test]
+async fn no_write_of_a_batch_is_begun_when_one_of_them_was_taken_back() {
+    let stage = Stage::live().await;
+    for id in 0..60 {
+        stage.put_update(&id.to_string());
+    }
+    let store = stage.runtime.store();
+    let lane = Lane::Crm("acme".into());
+    let entries = store.outbox(&lane, start(), 100).unwrap();
+    let mut batch = dealclock_store::Batch::new();
+    batch.remove_effect(&entries[59].effect.id);
+    store.commit(batch).unwrap();
+    assert!(!stage.runtime.begin(&entries).await.unwrap());
+    let left = store.outbox(&lane, start(), 100).unwrap();
+    assert_eq!((left.len(), left.iter().filter(|entry| entry.begun).count()), (59, 0));
 }

@@ -13,6 +13,9 @@ use super::{Connection, Runtime, RuntimeError, Step};
 
 const WORK: &str = "timers";
 
+/// Most timers in one step, however many records the CRM shows in a call.
+const MOST_AT_ONCE: usize = 2_000;
+
 impl Runtime {
     pub(super) async fn timers_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {
         let now = match self.gate(connection, WORK, live)? {
@@ -20,7 +23,7 @@ impl Runtime {
             Gate::Break(Step::Rest(Some(until))) => return self.wait_for_data(connection, until),
             Gate::Break(rest) => return Ok(rest),
         };
-        let limit = connection.spec.connector.descriptor().fetch_batch.clamp(1, 100);
+        let limit = connection.spec.connector.descriptor().fetch_batch.clamp(1, MOST_AT_ONCE);
         let due = self.store.due_on(connection.id(), now, limit)?;
         if due.is_empty() {
             // Whatever could not be read is no longer waited for.
@@ -45,13 +48,13 @@ impl Runtime {
 
     /// Reads records directly and takes in what differs; afterwards they count as fresh.
     pub(super) async fn reread(&self, connection: &Connection, records: &[RecordRef]) -> Result<(), IngestError> {
-        if records.is_empty() {
-            return Ok(());
+        let connector = &connection.spec.connector;
+        for some in records.chunks(connector.descriptor().fetch_batch.max(1)) {
+            let as_of = self.clock.now();
+            let changes = connector.fetch(some).await?;
+            self.take_in(connection, Page { changes, origin: Origin::Reread, as_of, last: Batch::new() }).await?;
+            connection.note_fresh(some.iter().map(|record| &record.id), as_of);
         }
-        let as_of = self.clock.now();
-        let changes = connection.spec.connector.fetch(records).await?;
-        self.take_in(connection, Page { changes, origin: Origin::Reread, as_of, last: Batch::new() }).await?;
-        connection.note_fresh(records.iter().map(|record| &record.id), as_of);
         Ok(())
     }
 
