@@ -4,7 +4,7 @@ use dealclock_connector::{Account, Error, Problem, Result};
 
 use crate::Plugin;
 use crate::api::Verb;
-use crate::wire::{self, Nothing};
+use crate::wire::{self, question::Nothing};
 
 impl Plugin {
     /// Asks the program how it stands with its CRM.

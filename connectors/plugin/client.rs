@@ -13,7 +13,8 @@ use crate::api::{Bounds, VERSION, Verb};
 use crate::errors::Broken;
 use crate::log::Log;
 use crate::process::{Process, Program, line_of};
-use crate::wire::{Initialize, Introduction, Request};
+use crate::wire::Introduction;
+use crate::wire::question::{Initialize, Request};
 
 /// The pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: chrono::Duration = chrono::Duration::seconds(1);

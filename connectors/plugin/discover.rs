@@ -5,7 +5,7 @@ use dealclock_connector::{CrmField, Discovery, Pipeline, Result, Stage};
 use crate::Plugin;
 use crate::api::Verb;
 use crate::translate::person::people;
-use crate::wire::{self, Nothing};
+use crate::wire::{self, question::Nothing};
 
 impl Plugin {
     /// Asks the program what its CRM has.

@@ -8,7 +8,8 @@ use dealclock_model::{EffectId, Receipt, RecordRef, Write};
 use crate::Plugin;
 use crate::api::Verb;
 use crate::translate::write::{named, receipt, write};
-use crate::wire::{About, Found, Writes, Written};
+use crate::wire::question::{About, Writes};
+use crate::wire::{Found, Written};
 
 impl Plugin {
     /// Whether creations were applied. A key that the answer leaves out fails the verb: taken for absent, its task would

@@ -10,7 +10,8 @@ use dealclock_model::{FieldName, RecordRef};
 use crate::Plugin;
 use crate::api::Verb;
 use crate::translate::write::named;
-use crate::wire::{Ability, PastOf, Pasts};
+use crate::wire::question::PastOf;
+use crate::wire::{Ability, Pasts};
 
 #[async_trait]
 impl History for Plugin {

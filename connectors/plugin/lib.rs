@@ -35,7 +35,7 @@ use crate::client::Client;
 use crate::log::Log;
 use crate::process::Program;
 use crate::translate::record::Reading;
-use crate::wire::{Ability, Introduction};
+use crate::wire::{Ability, Introduction, question};
 
 /// The kind as written in the configuration.
 pub const KIND: &str = "plugin";
@@ -139,19 +139,19 @@ fn describe(introduction: &Introduction) -> Descriptor {
     }
 }
 
-fn greeting(connection: &ConnectionId, mapping: &Mapping) -> wire::Initialize {
+fn greeting(connection: &ConnectionId, mapping: &Mapping) -> question::Initialize {
     let source = |source: &FieldSource| match source {
-        FieldSource::Field { name, value_type } => wire::Source::Field { name: name.clone(), r#type: *value_type },
+        FieldSource::Field { name, value_type } => question::Source::Field { name: name.clone(), r#type: *value_type },
         FieldSource::StageEntered { stage } => {
             let mut stages = vec![stage.clone()];
             stages.extend(mapping.stages.get(stage).into_iter().flatten().cloned());
-            wire::Source::StageEntered { stages }
+            question::Source::StageEntered { stages }
         }
     };
     let fields = mapping.fields.iter().map(|(object, fields)| {
         (*object, fields.iter().map(|(name, from)| (name.to_string(), source(from))).collect())
     });
-    wire::Initialize {
+    question::Initialize {
         protocol: api::VERSION,
         dealclock: env!("CARGO_PKG_VERSION"),
         connection: connection.to_string(),

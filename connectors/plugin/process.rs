@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use crate::api::LONGEST_LINE;
 use crate::errors::Broken;
 use crate::log::Log;
-use crate::wire::{Notification, Response};
+use crate::wire::Response;
+use crate::wire::question::Notification;
 
 /// What the program inherits of our environment. Everything else stays here: it may hold the secrets of others.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];

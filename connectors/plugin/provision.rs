@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::Plugin;
 use crate::api::Verb;
-use crate::wire::{self, Ability, Item, ItemState};
+use crate::wire::{self, Ability, Item, ItemState, question};
 
 #[async_trait]
 impl Provision for Plugin {
@@ -23,8 +23,8 @@ impl Provision for Plugin {
     }
 }
 
-fn asked(needs: &[Need], make: Option<&str>) -> wire::Needs {
-    let need = |need: &Need| wire::Need {
+fn asked(needs: &[Need], make: Option<&str>) -> question::Needs {
+    let need = |need: &Need| question::Need {
         on_tasks: need.on_tasks,
         name: need.name.clone(),
         label: need.label.clone(),
@@ -36,7 +36,7 @@ fn asked(needs: &[Need], make: Option<&str>) -> wire::Needs {
         read_only_for_reps: need.read_only_for_reps,
         requires: need.requires.clone(),
     };
-    wire::Needs { needs: needs.iter().map(need).collect(), make: make.map(str::to_owned) }
+    question::Needs { needs: needs.iter().map(need).collect(), make: make.map(str::to_owned) }
 }
 
 fn item(sent: Item) -> PlanItem {

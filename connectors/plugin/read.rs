@@ -8,7 +8,8 @@ use dealclock_model::{Change, Object, RecordRef};
 use crate::Plugin;
 use crate::api::Verb;
 use crate::translate::write::named;
-use crate::wire::{About, Fetched, Page, Since};
+use crate::wire::question::{About, Since};
+use crate::wire::{Fetched, Page};
 
 impl Plugin {
     /// One page of changes.

@@ -10,7 +10,8 @@ use crate::Plugin;
 use crate::api::Verb;
 use crate::errors::kind;
 use crate::translate::write::{receipt, write};
-use crate::wire::{Applied, Settled, Writes};
+use crate::wire::question::Writes;
+use crate::wire::{Applied, Settled};
 
 impl Plugin {
     /// Applies writes; one result for each, in order.

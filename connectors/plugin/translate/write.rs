@@ -4,17 +4,17 @@ use dealclock_model::effect::{NewTask, RecordUpdate, TaskFields, TaskUpdate};
 use dealclock_model::{EffectId, Receipt, RecordRef, Write};
 
 use super::value::json;
-use crate::wire;
+use crate::wire::{self, question};
 
 /// The write on the line; `None` for one that no CRM carries out.
-pub fn write(key: EffectId, write: &Write) -> Option<wire::Write> {
+pub fn write(key: EffectId, write: &Write) -> Option<question::Write> {
     let what = match write {
-        Write::CreateTask(new) => wire::What::CreateTask(new_task(new)),
-        Write::UpdateTask(update) => wire::What::UpdateTask(task_update(update)),
-        Write::UpdateRecord(update) => wire::What::UpdateRecord(record_update(update)),
+        Write::CreateTask(new) => question::What::CreateTask(new_task(new)),
+        Write::UpdateTask(update) => question::What::UpdateTask(task_update(update)),
+        Write::UpdateRecord(update) => question::What::UpdateRecord(record_update(update)),
         Write::SendEmail(_) => return None,
     };
-    Some(wire::Write { key, what })
+    Some(question::Write { key, what })
 }
 
 /// The receipt. A creation without the id of what it made is no proof.
@@ -24,12 +24,12 @@ pub fn receipt(sent: wire::Receipt, is_creation: bool) -> Option<Receipt> {
 }
 
 /// Names a record on the line.
-pub fn named(record: &RecordRef) -> wire::Named {
-    wire::Named { object: record.object, id: record.id.to_string() }
+pub fn named(record: &RecordRef) -> question::Named {
+    question::Named { object: record.object, id: record.id.to_string() }
 }
 
-fn new_task(new: &NewTask) -> wire::NewTask {
-    wire::NewTask {
+fn new_task(new: &NewTask) -> question::NewTask {
+    question::NewTask {
         record: new.record.as_ref().map(named),
         owner: new.owner.to_string(),
         subject: new.subject.clone(),
@@ -39,12 +39,16 @@ fn new_task(new: &NewTask) -> wire::NewTask {
     }
 }
 
-fn task_update(update: &TaskUpdate) -> wire::TaskUpdate {
-    wire::TaskUpdate { task: update.task.clone(), expect: task_fields(&update.expect), set: task_fields(&update.set) }
+fn task_update(update: &TaskUpdate) -> question::TaskUpdate {
+    question::TaskUpdate {
+        task: update.task.clone(),
+        expect: task_fields(&update.expect),
+        set: task_fields(&update.set),
+    }
 }
 
-fn task_fields(fields: &TaskFields) -> wire::TaskFields {
-    wire::TaskFields {
+fn task_fields(fields: &TaskFields) -> question::TaskFields {
+    question::TaskFields {
         status: fields.status,
         owner: fields.owner.as_ref().map(ToString::to_string),
         due_date: fields.due.map(|(date, _)| date),
@@ -53,9 +57,9 @@ fn task_fields(fields: &TaskFields) -> wire::TaskFields {
     }
 }
 
-fn record_update(update: &RecordUpdate) -> wire::RecordUpdate {
+fn record_update(update: &RecordUpdate) -> question::RecordUpdate {
     let plain = |fields: &std::collections::BTreeMap<dealclock_model::FieldName, dealclock_model::Value>| {
         fields.iter().map(|(name, value)| (name.to_string(), json(value))).collect()
     };
-    wire::RecordUpdate { record: named(&update.record), expect: plain(&update.expect), set: plain(&update.set) }
+    question::RecordUpdate { record: named(&update.record), expect: plain(&update.expect), set: plain(&update.set) }
 }
