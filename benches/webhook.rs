@@ -30,7 +30,7 @@ use process::Mark;
 
 #[path = "support/machine.rs"]
 mod machine;
-#[path = "read/process.rs"]
+#[path = "support/process.rs"]
 mod process;
 
 /// How long requests are sent.

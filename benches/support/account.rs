@@ -1,4 +1,4 @@
-//! A sandbox account in a process of its own, and the files of a daemon that works with it.
+//! A sandbox account of either CRM in a process of its own, and the files of a daemon that works with it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -9,46 +9,37 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use dealclock_model::Instant;
+use dealclock_sandbox::{Calls, Crm};
 use serde_json::{Value, json};
 
 /// The token of the account; worth nothing anywhere else.
-const TOKEN: &str = "pat-na1-measured";
-
-const RULES: &str = r#"
-[rule.proposal]
-title = "Proposal within 5 days"
-object = "opportunity"
-when = 'amount >= 50000 && stage == "Open"'
-start = "stage_entered_at"
-until = "proposal_sent_at != null"
-deadline = "5d"
-
-[[rule.proposal.remind]]
-at = "1d"
-subject = "Prepare a proposal for {{ record.name }}"
-
-[[rule.proposal.remind]]
-at = "4d"
-subject = "Proposal for {{ record.name }} is due {{ due | date }}"
-"#;
+const TOKEN: &str = "token-of-the-measured-account";
 
 /// A sandbox that runs until this is dropped.
 pub struct Account {
     process: Child,
     http: reqwest::Client,
-    /// Where it listens.
-    pub address: String,
+    address: String,
+    crm: Crm,
     /// Its time at the start.
     pub start: Instant,
 }
 
+/// The name of a kind of CRM, as the command line and a configuration have it.
+pub fn kind(crm: Crm) -> &'static str {
+    match crm {
+        Crm::HubSpot => "hubspot",
+        Crm::Salesforce => "salesforce",
+    }
+}
+
 impl Account {
     /// Starts a sandbox with so many deals; its clock stands still unless it is turned.
-    pub fn open(deals: usize) -> Result<Account, Box<dyn Error>> {
+    pub fn open(crm: Crm, deals: usize) -> Result<Account, Box<dyn Error>> {
         let deals = deals.to_string();
         let mut process = Command::new(env!("CARGO_BIN_EXE_dealclock"))
             .args(["--json", "sandbox", "--listen", "127.0.0.1:0", "--time", "manual", "--token", TOKEN])
-            .args(["--deals", &deals])
+            .args(["--crm", kind(crm), "--deals", &deals])
             .stdout(Stdio::piped())
             .spawn()?;
         let output = process.stdout.take().ok_or("the sandbox has no output")?;
@@ -56,7 +47,7 @@ impl Account {
         let hello = documents.next().ok_or("the sandbox said nothing")??;
         let address = hello["address"].as_str().ok_or("the sandbox told no address")?.to_owned();
         let start = hello["now"].as_str().ok_or("the sandbox told no time")?.parse()?;
-        Ok(Account { process, http: reqwest::Client::builder().no_proxy().build()?, address, start })
+        Ok(Account { process, http: reqwest::Client::builder().no_proxy().build()?, address, crm, start })
     }
 
     /// Turns its clock.
@@ -72,20 +63,26 @@ impl Account {
     }
 
     /// Calls by endpoint since the last time this was asked.
-    pub async fn take_calls(&self) -> Result<BTreeMap<String, u64>, Box<dyn Error>> {
-        let answer: Value = self.http.get(format!("{}/sandbox/calls", self.address)).send().await?.json().await?;
+    pub async fn take_calls(&self) -> Result<BTreeMap<String, u64>, reqwest::Error> {
+        let Calls { calls, .. } = self.ask("calls").await?.json().await?;
         self.command("reset-calls", &json!({})).await?;
-        Ok(serde_json::from_value(answer["calls"].clone())?)
+        Ok(calls)
     }
 
-    /// Writes the files of a daemon and makes the fields that it needs in the account; gives the configuration's path.
-    pub fn prepare(&self, directory: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    /// Asks the control interface.
+    pub async fn ask(&self, name: &str) -> Result<reqwest::Response, reqwest::Error> {
+        self.http.get(format!("{}/sandbox/{name}", self.address)).send().await?.error_for_status()
+    }
+
+    /// Writes the files of a daemon with a rule file and further keys of its connection, and makes the fields that it
+    /// needs in the account; gives the configuration's path.
+    pub fn prepare(&self, directory: &Path, rules: &str, keys: &str) -> Result<PathBuf, Box<dyn Error>> {
         fs::create_dir_all(directory.join("rules"))?;
-        fs::write(directory.join("rules/proposal.toml"), RULES)?;
+        fs::write(directory.join("rules/measured.toml"), rules)?;
         let mut token = fs::OpenOptions::new();
         token.write(true).create_new(true).mode(0o600).open(directory.join("token"))?.write_all(TOKEN.as_bytes())?;
         let config = directory.join("dealclock.toml");
-        fs::write(&config, configuration(&self.address))?;
+        fs::write(&config, configuration(self.crm, &self.address, keys))?;
         let made = Command::new(env!("CARGO_BIN_EXE_dealclock"))
             .args(["setup", "--connection", "acme", "--yes", "--config"])
             .arg(&config)
@@ -108,7 +105,8 @@ impl Drop for Account {
     }
 }
 
-fn configuration(address: &str) -> String {
+fn configuration(crm: Crm, address: &str, keys: &str) -> String {
+    let (kind, stages) = (kind(crm), stages(crm));
     format!(
         r#"[store]
 path = "store"
@@ -117,19 +115,31 @@ path = "store"
 level = "error"
 
 [connection.acme]
-kind = "hubspot"
+kind = "{kind}"
 token = {{ file = "token" }}
 base_url = "{address}"
 allow_local = true
-poll = "5m"
 fallback = "martina.keller@example.com"
+{keys}
 
 [connection.acme.fields.opportunity]
 proposal_sent_at = {{ stage_entered = "Proposal sent" }}
 
 [connection.acme.stages]
-Open = ["appointmentscheduled", "qualifiedtobuy", "presentationscheduled", "decisionmakerboughtin"]
-"Proposal sent" = ["contractsent"]
+{stages}
 "#
     )
+}
+
+fn stages(crm: Crm) -> &'static str {
+    match crm {
+        Crm::HubSpot => {
+            r#"Open = ["appointmentscheduled", "qualifiedtobuy", "presentationscheduled", "decisionmakerboughtin"]
+"Proposal sent" = ["contractsent"]"#
+        }
+        Crm::Salesforce => {
+            r#"Open = ["Prospecting", "Qualification", "Needs Analysis"]
+"Proposal sent" = ["Proposal/Price Quote"]"#
+        }
+    }
 }
