@@ -142,8 +142,8 @@ impl Process {
     /// Kills it with everything that it started, and waits for its end, so that no zombie stays.
     async fn kill(&mut self) {
         self.kill_group();
-        // Nothing survives the signal; an error means that it is gone already.
-        let _ = self.child.wait().await;
+        // By itself as well: it may have gone over to another group. An error means that it is gone already.
+        let _ = self.child.kill().await;
     }
 
     fn kill_group(&mut self) {

@@ -66,6 +66,11 @@ def spoil(reply, params):
         child = subprocess.Popen(["sleep", "3600"])
         note(f"child {child.pid}")
         time.sleep(3600)
+    elif FAULT == "emigrate":
+        child = subprocess.Popen(["sleep", "3600"], preexec_fn=os.setpgrp)
+        note(f"child {child.pid}")
+        os.setpgid(0, child.pid)
+        time.sleep(3600)
     elif FAULT == "nonsense":
         print("<html>maintenance</html>", flush=True)
     elif FAULT == "endless":

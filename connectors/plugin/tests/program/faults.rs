@@ -116,6 +116,23 @@ async fn a_program_that_hangs_is_killed_with_all_that_it_started() {
 }
 
 #[tokio::test]
+async fn a_program_that_left_its_group_is_killed_as_well() {
+    let bounds = Bounds { answer: Duration::from_secs(3), end: Duration::from_secs(1) };
+    let tiny = Tiny::within("apply=emigrate", bounds);
+    let written = tokio::time::timeout(Duration::from_secs(30), write(&tiny)).await.unwrap();
+    assert_eq!(written, [Err(ErrorKind::Unknown), Err(ErrorKind::Unknown)]);
+    let processes = tiny.processes();
+    assert!(!crate::life::is_alive(processes[0]));
+    // What it started elsewhere is out of reach, but for this test.
+    kill(processes[1]);
+}
+
+fn kill(process: u32) {
+    let id = process.to_string();
+    assert!(std::process::Command::new("kill").args(["-9", &id]).status().unwrap().success());
+}
+
+#[tokio::test]
 async fn nothing_is_known_of_the_time_to_come() {
     let page = Tiny::with("changes=future").connector.changes(Object::Opportunity, None).await.unwrap();
     assert_eq!(page.as_of, start());
