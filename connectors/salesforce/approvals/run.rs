@@ -76,7 +76,8 @@ impl Runs {
     pub(crate) fn add_steps(&mut self, instance: &str, page: &Page<'_>) {
         if let Some(instance) = self.instances.iter_mut().find(|known| known.id == instance) {
             instance.steps.extend(page.records.iter().map(step));
-            instance.more_steps.clone_from(&page.next_records_url);
+            // An empty page that has a successor would be followed for ever.
+            instance.more_steps = page.next_records_url.clone().filter(|_| !page.records.is_empty());
         }
     }
 
@@ -221,6 +222,24 @@ mod tests {
         assert_eq!(read[0].decided_by, Some("005000000000002AAA".into()));
         assert_eq!(read[0].completed_at, Some("2026-01-06T09:12:44Z".parse().unwrap()));
         assert_eq!(read[0].effect, None);
+    }
+
+    #[test]
+    fn further_steps_are_followed_until_a_page_holds_none() {
+        let first = instance("04g000000000001AAA", "Pending", "null", "")
+            .replace(r#""done":true"#, r#""done":false,"nextRecordsUrl":"/1""#);
+        let mut runs = Runs::default();
+        runs.add(&serde_json::from_str(&first).unwrap());
+        let mut follow = |page: &str| {
+            let (instance, link) = runs.unread_steps()?;
+            runs.add_steps(&instance, &serde_json::from_str(page).unwrap());
+            Some(link)
+        };
+        let step = r#"{"StepStatus":"Started","ActorId":"005000000000001AAA"}"#;
+        let one = format!(r#"{{"records":[{step}],"nextRecordsUrl":"/2"}}"#);
+        assert_eq!(follow(&one).as_deref(), Some("/1"));
+        assert_eq!(follow(r#"{"records":[],"nextRecordsUrl":"/2"}"#).as_deref(), Some("/2"));
+        assert_eq!(follow("{}"), None, "an empty page is the last one");
     }
 
     #[test]
