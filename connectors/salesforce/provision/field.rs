@@ -77,7 +77,7 @@ pub(super) fn is_checkbox(need: &Need) -> bool {
 /// One line for a person.
 pub(super) fn title(need: &Need) -> String {
     let unique = if need.unique { ", unique external id" } else { "" };
-    format!("field \"{}\" on {} ({}{unique})", need.label, Place::of(need).object(), field_type(need))
+    format!("field \"{}\" on {} ({}{unique})", need.label, Place::of(need).object(), FieldType::of(need).name())
 }
 
 /// What the Tooling API makes the field from; `None` where only a standard field could have its name, or a package's.
@@ -88,19 +88,18 @@ pub(super) fn definition(need: &Need) -> Option<Value> {
     if name.strip_suffix(SUFFIX)?.contains("__") {
         return None;
     }
-    let mut metadata = json!({ "type": field_type(need), "label": need.label, "description": need.description });
-    let own = match field_type(need) {
-        "Checkbox" => json!({ "defaultValue": "false" }),
-        "Number" => json!({ "precision": 18, "scale": 2 }),
-        "Picklist" => {
+    let made = FieldType::of(need);
+    let mut metadata = json!({ "type": made.name(), "label": need.label, "description": need.description });
+    let own = match made {
+        FieldType::Checkbox => json!({ "defaultValue": "false" }),
+        FieldType::Number => json!({ "precision": 18, "scale": 2 }),
+        FieldType::Picklist => {
             json!({ "valueSet": { "restricted": true, "valueSetDefinition": { "sorted": false, "value": choices(need) } } })
         }
-        "LongTextArea" => json!({ "length": 32_768, "visibleLines": 4 }),
-        "Text" if need.unique => {
-            json!({ "length": KEY_LENGTH, "externalId": true, "unique": true, "caseSensitive": true })
-        }
-        "Text" => json!({ "length": 255 }),
-        _ => json!({}),
+        FieldType::LongText => json!({ "length": 32_768, "visibleLines": 4 }),
+        FieldType::Key => json!({ "length": KEY_LENGTH, "externalId": true, "unique": true, "caseSensitive": true }),
+        FieldType::Text => json!({ "length": 255 }),
+        FieldType::Time | FieldType::Date => json!({}),
     };
     for (key, value) in own.as_object().into_iter().flatten() {
         metadata[key] = value.clone();
@@ -113,26 +112,57 @@ fn choices(need: &Need) -> Vec<Value> {
     need.options.iter().map(choice).collect()
 }
 
-/// The type as the metadata names it.
-fn field_type(need: &Need) -> &'static str {
-    match need.value_type {
-        ValueType::Bool => "Checkbox",
-        ValueType::Number => "Number",
-        ValueType::Text if !need.options.is_empty() => "Picklist",
-        ValueType::Text if need.long_text => "LongTextArea",
-        ValueType::Text => "Text",
-        ValueType::Time => "DateTime",
-        ValueType::Date => "Date",
-    }
+/// The type that a needed field is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FieldType {
+    Checkbox,
+    Number,
+    Picklist,
+    LongText,
+    /// Text that no two records share.
+    Key,
+    Text,
+    Time,
+    Date,
 }
 
-/// The types that serve as well as the one that we make.
-fn serves(need: &Need, existing: &str) -> bool {
-    match field_type(need) {
-        "Number" => matches!(existing, "Number" | "Currency" | "Percent"),
-        "Text" if !need.unique => matches!(existing, "Text" | "TextArea" | "LongTextArea" | "Picklist"),
-        "LongTextArea" => matches!(existing, "LongTextArea" | "TextArea" | "Html"),
-        wanted => existing == wanted,
+impl FieldType {
+    fn of(need: &Need) -> FieldType {
+        match need.value_type {
+            ValueType::Bool => FieldType::Checkbox,
+            ValueType::Number => FieldType::Number,
+            ValueType::Text if !need.options.is_empty() => FieldType::Picklist,
+            ValueType::Text if need.long_text => FieldType::LongText,
+            ValueType::Text if need.unique => FieldType::Key,
+            ValueType::Text => FieldType::Text,
+            ValueType::Time => FieldType::Time,
+            ValueType::Date => FieldType::Date,
+        }
+    }
+
+    /// The name in the metadata.
+    fn name(self) -> &'static str {
+        match self {
+            FieldType::Checkbox => "Checkbox",
+            FieldType::Number => "Number",
+            FieldType::Picklist => "Picklist",
+            FieldType::LongText => "LongTextArea",
+            FieldType::Key | FieldType::Text => "Text",
+            FieldType::Time => "DateTime",
+            FieldType::Date => "Date",
+        }
+    }
+
+    /// Whether an existing field of a type, by its name in the metadata, serves as well.
+    fn is_served_by(self, existing: &str) -> bool {
+        match self {
+            FieldType::Number => matches!(existing, "Number" | "Currency" | "Percent"),
+            FieldType::Text => matches!(existing, "Text" | "TextArea" | "LongTextArea" | "Picklist"),
+            FieldType::LongText => matches!(existing, "LongTextArea" | "TextArea" | "Html"),
+            FieldType::Checkbox | FieldType::Picklist | FieldType::Key | FieldType::Time | FieldType::Date => {
+                existing == self.name()
+            }
+        }
     }
 }
 
@@ -157,7 +187,7 @@ impl Fields {
                 Some(_) | None => PlanState::Differs(format!(
                     "the standard field is of the type {} where {} is needed, or cannot be written",
                     standard.field_type,
-                    field_type(need)
+                    FieldType::of(need).name()
                 )),
             };
         }
@@ -177,8 +207,9 @@ fn compare(need: &Need, found: &FieldDefinition) -> PlanState {
     if found.formula.as_deref().is_some_and(|formula| !formula.is_empty()) {
         return differs("a formula computes it, so it cannot be written");
     }
-    if !serves(need, existing) {
-        return PlanState::Differs(format!("it is of the type {existing} where {} is needed", field_type(need)));
+    let wanted = FieldType::of(need);
+    if !wanted.is_served_by(existing) {
+        return PlanState::Differs(format!("it is of the type {existing} where {} is needed", wanted.name()));
     }
     if need.unique && !(found.unique == Some(true) && found.external_id == Some(true)) {
         return differs("it must be a unique external id, else a reminder could appear twice");
@@ -186,7 +217,7 @@ fn compare(need: &Need, found: &FieldDefinition) -> PlanState {
     if need.unique && found.length.is_some_and(|length| length < KEY_LENGTH) {
         return PlanState::Differs(format!("it is too short for a key of {KEY_LENGTH} characters"));
     }
-    if field_type(need) == "Picklist" { compare_values(need, found) } else { PlanState::Present }
+    if wanted == FieldType::Picklist { compare_values(need, found) } else { PlanState::Present }
 }
 
 fn compare_values(need: &Need, found: &FieldDefinition) -> PlanState {
