@@ -1,6 +1,5 @@
 //! One call to HubSpot: our share of the limits first, then the request, then what the answer means.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,16 +7,16 @@ use bytes::Bytes;
 use chrono_tz::Tz;
 use dealclock_connector::answer::read_json;
 use dealclock_connector::{
-    Access, Authorizer, Bucket, Clock, Error, Limit, Observed, Origin, Priority, Quota, Transport, redact,
+    Access, Authorizer, Bucket, Clock, Error, IfLost, Limit, Observed, Origin, Priority, Quota, Step, Transport,
+    Unfinished, redact,
 };
 use dealclock_model::Instant;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use secrecy::ExposeSecret;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::errors::{Asked, IfLost, Refusal, garbled, lost, refused};
+use crate::errors::{Asked, Refusal, garbled, lost, refused};
 
 /// A call to make.
 #[derive(Clone, Debug)]
@@ -89,24 +88,8 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     quota: Quota,
     zone: Mutex<Tz>,
-    kept: Mutex<HashMap<Key, Kept>>,
+    unfinished: Unfinished,
 }
-
-/// Which answer of an unfinished verb.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    verb: &'static str,
-    path: String,
-    body: Option<String>,
-}
-
-struct Kept {
-    at: Instant,
-    body: Bytes,
-}
-
-/// The answers of an unfinished verb are good for this long.
-const KEPT_FOR: chrono::Duration = chrono::Duration::minutes(2);
 
 impl Client {
     /// A client for a base address without a slash at its end.
@@ -117,7 +100,7 @@ impl Client {
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
     ) -> Client {
-        Client { base, auth, transport, clock, quota, zone: Mutex::new(Tz::UTC), kept: Mutex::default() }
+        Client { base, auth, transport, clock, quota, zone: Mutex::new(Tz::UTC), unfinished: Unfinished::default() }
     }
 
     /// The present instant.
@@ -168,9 +151,6 @@ impl Client {
     }
 
     /// The calls of a verb of many reads, whose answers are kept while it is unfinished.
-    ///
-    /// A verb that is throttled in its middle goes on there when it is called again; else an account with more pages
-    /// than our share of a limit window would never be read to its end.
     pub fn steps(&self, verb: &'static str) -> Steps<'_> {
         Steps { client: self, verb }
     }
@@ -211,9 +191,7 @@ impl Client {
 
     fn request(&self, call: &Call, access: &Access) -> Result<Request<Bytes>, Refusal> {
         let unsendable = || Refusal::ours(Error::rejected(format!("{}: the request cannot be written", call.what)));
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", access.token.expose_secret()))
-            .map_err(|_| Refusal::ours(Error::unauthorized("the token holds characters that no token has")))?;
-        bearer.set_sensitive(true);
+        let bearer = access.bearer().map_err(Refusal::ours)?;
         let builder = Request::builder()
             .method(&call.method)
             .uri(format!("{}{}", self.base, call.path))
@@ -241,32 +219,21 @@ pub struct Steps<'a> {
 impl Steps<'_> {
     /// Makes a call, or takes the answer that an unfinished run of the verb got to it.
     pub async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Refusal> {
-        let key = Key { verb: self.verb, path: call.path.clone(), body: call.body.as_ref().map(Value::to_string) };
+        let body = call.body.as_ref().map(|body| Bytes::from(body.to_string()));
+        let step = Step { verb: self.verb, path: call.path.clone(), body };
         let asked = self.client.asked(&call);
-        if let Some(body) = self.kept(&key, asked.now) {
-            return read_json(&Response::new(body)).map_err(|unread| garbled(asked, unread));
+        if let Some(answer) = self.client.unfinished.answer_to(&step, asked.now) {
+            return read_json(&answer).map_err(|unread| garbled(asked, unread));
         }
         let answer = self.client.send(call, asked).await?;
         let read = read_json(&answer).map_err(|unread| garbled(asked, unread))?;
-        self.keep(key, asked.now, answer.into_body());
+        self.client.unfinished.keep(step, answer, asked.now);
         Ok(read)
     }
 
     /// Forgets the answers: the verb is done.
     pub fn finish(self) {
-        let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|key, _| key.verb != self.verb);
-    }
-
-    fn kept(&self, key: &Key, now: Instant) -> Option<Bytes> {
-        let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, answer| answer.at <= now && now < answer.at + KEPT_FOR);
-        kept.get(key).map(|answer| answer.body.clone())
-    }
-
-    fn keep(&self, key: Key, at: Instant, body: Bytes) {
-        let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(key, Kept { at, body });
+        self.client.unfinished.finish(self.verb);
     }
 }
 

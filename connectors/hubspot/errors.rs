@@ -6,29 +6,11 @@ use bytes::Bytes;
 use chrono::Duration;
 use chrono_tz::Tz;
 use dealclock_connector::answer::{Garbled, read_json, retry_after};
-use dealclock_connector::{Bucket, Error, ErrorKind, TransportError, redact};
+use dealclock_connector::{Bucket, Error, ErrorKind, IfLost, TransportError, redact};
 use dealclock_model::Instant;
 use http::{Response, StatusCode};
 
 use crate::wire::Failure;
-
-/// What it means when no complete answer came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IfLost {
-    /// Asking again gives the same result: a read, or a write of values that are there already.
-    AskAgain,
-    /// It may have been applied, and applying it again would double it.
-    MayBeApplied,
-}
-
-impl IfLost {
-    fn kind(self, retry_at: Option<Instant>) -> ErrorKind {
-        match self {
-            IfLost::AskAgain => ErrorKind::Transient { retry_at },
-            IfLost::MayBeApplied => ErrorKind::Unknown,
-        }
-    }
-}
 
 /// A call that did not succeed.
 #[derive(Clone, Debug)]
@@ -86,16 +68,12 @@ const LONGEST_WAIT: Duration = Duration::hours(24);
 
 /// A transport's error, as the caller is told.
 pub fn lost(asked: Asked<'_>, error: &TransportError) -> Refusal {
-    let kind = match error {
-        TransportError::NotSent { .. } => ErrorKind::Transient { retry_at: None },
-        TransportError::Lost { .. } => asked.if_lost.kind(None),
-    };
-    Refusal::ours(Error::new(kind, format!("{}: {}", asked.what, redact(&error.to_string()))))
+    Refusal::ours(asked.if_lost.unanswered(asked.what, error))
 }
 
 /// An answer that is not what it should be, as the caller is told.
 pub fn garbled(asked: Asked<'_>, garbled: Garbled) -> Refusal {
-    Refusal::ours(Error::new(asked.if_lost.kind(None), format!("{}: {garbled}", asked.what)))
+    Refusal::ours(asked.if_lost.garbled(asked.what, garbled))
 }
 
 /// An answer other than success, by the table of
@@ -249,16 +227,6 @@ mod tests {
         let retry_at = Some(now + Duration::seconds(30));
         check(503, &[("retry-after", "30")], "", ErrorKind::Transient { retry_at }, ErrorKind::Unknown);
         check(302, &[("location", "https://elsewhere.example")], "", transient, ErrorKind::Unknown);
-    }
-
-    #[test]
-    fn what_never_left_was_not_written() {
-        let not_sent = TransportError::NotSent { host: "h".into(), reason: "refused".into() };
-        let gone = TransportError::Lost { host: "h".into(), reason: "timed out".into() };
-        let transient = ErrorKind::Transient { retry_at: None };
-        assert_eq!(lost(asked(IfLost::MayBeApplied), &not_sent).error.kind, transient);
-        assert_eq!(lost(asked(IfLost::MayBeApplied), &gone).error.kind, ErrorKind::Unknown);
-        assert_eq!(lost(asked(IfLost::AskAgain), &gone).error.kind, transient);
     }
 
     #[test]

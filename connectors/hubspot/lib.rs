@@ -30,8 +30,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, Feed, History, Mapping, Origin, Provision, Quota,
-    Result, Settings, Webhooks, origin,
+    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, Feed, History, Mapping, Provision, Quota, Result,
+    Settings, Webhooks, origin,
 };
 use dealclock_model::{Change, ConnectionId, EffectId, Object, Receipt, RecordRef, Write};
 use http::Uri;
@@ -54,16 +54,9 @@ static DESCRIPTOR: Descriptor = Descriptor {
 
 /// Makes the connector; the message says which setting is wrong.
 pub fn connect(settings: Settings) -> std::result::Result<Arc<dyn Connector>, String> {
-    let base = settings.base_url.as_deref().unwrap_or(api::BASE_URL).trim_end_matches('/').to_owned();
-    let uri: Uri = base.parse().map_err(|_| format!("base_url: `{base}` is no address"))?;
-    // The token goes to HubSpot or to this machine; whether this machine is allowed, the transport knows.
-    Origin::new(api::TOKEN_HOSTS.iter().copied(), true).admit(&uri).map_err(|why| format!("base_url: {why}"))?;
-    for (name, share) in [("share", settings.share), ("daily_share", settings.daily_share)] {
-        if !(share > 0.0 && share <= 1.0) {
-            return Err(format!("{name}: {share} is not above 0 and at most 1"));
-        }
-    }
-    let is_local = uri.host().is_some_and(origin::is_loopback);
+    settings.check_shares()?;
+    let base = settings.base_within(api::TOKEN_HOSTS)?.unwrap_or_else(|| api::BASE_URL.to_owned());
+    let is_local = base.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(origin::is_loopback));
     let client = |auth, quota| {
         Client::new(base.clone(), auth, quota, Arc::clone(&settings.transport), Arc::clone(&settings.clock))
     };

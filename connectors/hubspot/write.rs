@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dealclock_connector::{Error, ErrorKind, Priority, Result};
+use dealclock_connector::{Error, ErrorKind, IfLost, Priority, Result};
 use dealclock_model::effect::NewTask;
 use dealclock_model::{EffectId, Receipt, Write};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::HubSpot;
 use crate::api::{BATCH, KEY, Kind, objects};
 use crate::client::Call;
-use crate::errors::{IfLost, Refusal, item_error};
+use crate::errors::{Refusal, item_error};
 use crate::translate::task::{KeyPlace, create, key_of};
 use crate::update::waves;
 use crate::wire::{Batch, Failure};

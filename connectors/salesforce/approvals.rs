@@ -7,7 +7,7 @@ mod run;
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Error, ErrorKind, NativeApproval, NativeApprovals, Priority, Problem, Result, Ruling, Submission, WorkItem,
+    Error, ErrorKind, IfLost, NativeApproval, NativeApprovals, Priority, Problem, Result, Ruling, Submission, WorkItem,
 };
 use dealclock_model::{EffectId, Instant, Object, PersonId, RecordId, RecordRef};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::Salesforce;
 use crate::api::{self, OPPORTUNITY, common};
 use crate::approvals::run::{Runs, mark, opened, standing};
 use crate::client::Call;
-use crate::errors::{Asked, IfLost, Refusal, item_refused};
+use crate::errors::{Asked, Refusal, item_refused};
 use crate::ids;
 use crate::queries::{Query, Run};
 use crate::soql;

@@ -1,20 +1,20 @@
 //! One call to Salesforce: our share of the limits first, then the request, then what the answer means.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use dealclock_connector::answer::read_json;
-use dealclock_connector::{Access, Authorizer, Bucket, Clock, Error, Limit, Observed, Priority, Quota, Transport};
+use dealclock_connector::{
+    Access, Authorizer, Bucket, Clock, Error, IfLost, Limit, Observed, Priority, Quota, Step, Transport, Unfinished,
+};
 use dealclock_model::Instant;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use secrecy::ExposeSecret;
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
 use crate::api::LOGIN_HOSTS;
-use crate::errors::{Asked, IfLost, Refusal, garbled, lost, never_renews, refused};
+use crate::errors::{Asked, Refusal, garbled, lost, never_renews, refused};
 use crate::wire::Failures;
 
 /// A call to make.
@@ -126,24 +126,8 @@ pub struct Client {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     quota: Quota,
-    kept: Mutex<HashMap<Key, Kept>>,
+    unfinished: Unfinished,
 }
-
-/// Which answer of an unfinished verb.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    verb: &'static str,
-    path: String,
-    body: Option<Bytes>,
-}
-
-struct Kept {
-    at: Instant,
-    response: Response<Bytes>,
-}
-
-/// The answers of an unfinished verb are good for this long.
-const KEPT_FOR: chrono::Duration = chrono::Duration::minutes(2);
 
 /// The budget of an org of which nothing is known yet.
 ///
@@ -163,7 +147,7 @@ impl Client {
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
     ) -> Client {
-        Client { base, auth, transport, clock, quota, kept: Mutex::default() }
+        Client { base, auth, transport, clock, quota, unfinished: Unfinished::default() }
     }
 
     /// The present instant.
@@ -204,9 +188,6 @@ impl Client {
     }
 
     /// The calls of a verb of many reads, whose answers are kept while it is unfinished.
-    ///
-    /// A verb that is throttled in its middle goes on there when it is called again; else an org with more pages than
-    /// our share of a limit window would never be read to its end.
     pub fn steps(&self, verb: &'static str) -> Steps<'_> {
         Steps { client: self, verb }
     }
@@ -248,9 +229,7 @@ impl Client {
     fn request(&self, call: &Call, access: &Access) -> Result<Request<Bytes>, Refusal> {
         let home = self.home_of(access)?;
         let unsendable = || Refusal::ours(Error::rejected(format!("{}: the request cannot be written", call.what)));
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", access.token.expose_secret()))
-            .map_err(|_| Refusal::ours(Error::unauthorized("the token holds characters that no token has")))?;
-        bearer.set_sensitive(true);
+        let bearer = access.bearer().map_err(Refusal::ours)?;
         let mut builder = Request::builder()
             .method(&call.method)
             .uri(format!("{home}{}", call.path))
@@ -294,31 +273,19 @@ pub struct Steps<'a> {
 impl Steps<'_> {
     /// Makes a call, or takes the answer that an unfinished run of the verb got to it.
     pub async fn ask(&self, call: Call) -> Result<Answer, Refusal> {
-        let key = Key { verb: self.verb, path: call.path.clone(), body: call.body.clone() };
+        let step = Step { verb: self.verb, path: call.path.clone(), body: call.body.clone() };
         let asked = self.client.asked(&call);
-        if let Some(response) = self.kept(&key, asked.now) {
+        if let Some(response) = self.client.unfinished.answer_to(&step, asked.now) {
             return Ok(Answer { asked, response });
         }
         let response = self.client.send(&call, asked).await?;
-        self.keep(key, Kept { at: asked.now, response: response.clone() });
+        self.client.unfinished.keep(step, response.clone(), asked.now);
         Ok(Answer { asked, response })
     }
 
     /// Forgets the answers: the verb is done.
     pub fn finish(self) {
-        let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|key, _| key.verb != self.verb);
-    }
-
-    fn kept(&self, key: &Key, now: Instant) -> Option<Response<Bytes>> {
-        let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, answer| answer.at <= now && now < answer.at + KEPT_FOR);
-        kept.get(key).map(|answer| answer.response.clone())
-    }
-
-    fn keep(&self, key: Key, answer: Kept) {
-        let mut kept = self.client.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(key, answer);
+        self.client.unfinished.finish(self.verb);
     }
 }
 

@@ -35,11 +35,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, History, Mapping, NativeApprovals, Origin,
-    Provision, Quota, Result, Settings, Webhooks,
+    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, History, Mapping, NativeApprovals, Provision, Quota,
+    Result, Settings, Webhooks,
 };
 use dealclock_model::{Change, ConnectionId, EffectId, Object, Receipt, RecordRef, Write};
-use http::Uri;
 
 pub use crate::api::HOSTS;
 use crate::client::Client;
@@ -59,17 +58,8 @@ static DESCRIPTOR: Descriptor = Descriptor {
 
 /// Makes the connector; the message says which setting is wrong.
 pub fn connect(settings: Settings) -> std::result::Result<Arc<dyn Connector>, String> {
-    let base = settings.base_url.as_deref().map(|base| base.trim_end_matches('/').to_owned());
-    if let Some(base) = &base {
-        let uri: Uri = base.parse().map_err(|_| format!("base_url: `{base}` is no address"))?;
-        // The token goes to Salesforce or to this machine; whether this machine is allowed, the transport knows.
-        Origin::new(HOSTS.iter().copied(), true).admit(&uri).map_err(|why| format!("base_url: {why}"))?;
-    }
-    for (name, share) in [("share", settings.share), ("daily_share", settings.daily_share)] {
-        if !(share > 0.0 && share <= 1.0) {
-            return Err(format!("{name}: {share} is not above 0 and at most 1"));
-        }
-    }
+    settings.check_shares()?;
+    let base = settings.base_within(HOSTS)?;
     let quota = client::quota(settings.share, settings.daily_share);
     Ok(Arc::new(Salesforce {
         outbound: OutboundMessages::new(settings.connection.clone()),

@@ -3,14 +3,15 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// What lets a call in, as of now.
 #[derive(Clone)]
 pub struct Access {
-    /// Sent as `Authorization: Bearer`.
+    /// Sent as `Authorization: Bearer`, by [`Access::bearer`].
     pub token: SecretString,
     /// Where the account lives, when the CRM told it together with the token: scheme and host, no slash at the end.
     ///
@@ -18,6 +19,16 @@ pub struct Access {
     pub home: Option<String>,
     /// Counts the tokens of one connection, so that a refusal is matched to the token that was refused.
     pub generation: u64,
+}
+
+impl Access {
+    /// What is sent as `Authorization`; nothing that shows headers shows it.
+    pub fn bearer(&self) -> Result<HeaderValue> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose_secret()))
+            .map_err(|_| Error::unauthorized("the token holds characters that no token has"))?;
+        bearer.set_sensitive(true);
+        Ok(bearer)
+    }
 }
 
 impl fmt::Debug for Access {

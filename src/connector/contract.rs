@@ -11,10 +11,13 @@ use dealclock_model::record::FieldHistory;
 use dealclock_model::{
     Change, ConnectionId, EffectId, FieldName, Instant, Object, Person, Receipt, RecordRef, ValueType, Write,
 };
+use http::Uri;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Authorizer, Clock, Feed, Hint, Mapping, NativeApprovals, Provision, Quota, Result, Transport, Webhooks};
+use crate::{
+    Authorizer, Clock, Feed, Hint, Mapping, NativeApprovals, Origin, Provision, Quota, Result, Transport, Webhooks,
+};
 
 /// Code for a kind of CRM, bound to one connection.
 #[async_trait]
@@ -250,6 +253,27 @@ pub struct Settings {
     pub transport: Arc<dyn Transport>,
     /// The clock that limits are counted on.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Settings {
+    /// The base address that is configured, without a slash at its end; the message says why it cannot be one.
+    ///
+    /// A token goes to the CRM's own `hosts` or to this machine; whether this machine is allowed, the transport knows.
+    pub fn base_within(&self, hosts: &[&str]) -> std::result::Result<Option<String>, String> {
+        let Some(base) = self.base_url.as_deref().map(|base| base.trim_end_matches('/')) else { return Ok(None) };
+        let uri: Uri = base.parse().map_err(|_| format!("base_url: `{base}` is no address"))?;
+        Origin::new(hosts.iter().copied(), true).admit(&uri).map_err(|why| format!("base_url: {why}"))?;
+        Ok(Some(base.to_owned()))
+    }
+
+    /// Whether both shares are above 0 and at most 1; the message says which one is not.
+    pub fn check_shares(&self) -> std::result::Result<(), String> {
+        let shares = [("share", self.share), ("daily_share", self.daily_share)];
+        match shares.into_iter().find(|(_, share)| !(*share > 0.0 && *share <= 1.0)) {
+            Some((name, share)) => Err(format!("{name}: {share} is not above 0 and at most 1")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Makes a connector of one kind; the message says which setting is wrong.

@@ -11,6 +11,7 @@ pub mod contract;
 pub mod error;
 pub mod hint;
 pub mod http;
+pub mod lost;
 pub mod mapping;
 pub mod oauth;
 pub mod origin;
@@ -18,6 +19,7 @@ pub mod provision;
 pub mod quota;
 pub mod redact;
 pub mod transport;
+pub mod unfinished;
 
 pub use approval::{NativeApproval, NativeApprovals, Ruling, Standing, Submission, WorkItem};
 pub use auth::{Access, Authorizer, StaticToken};
@@ -29,9 +31,11 @@ pub use contract::{
 pub use error::{Error, ErrorKind, Result};
 pub use hint::{Acknowledgement, Feed, FeedPage, Hint, Incoming, Received, Refused, Webhooks};
 pub use http::{Bounds, ReqwestTransport};
+pub use lost::IfLost;
 pub use mapping::{FieldSource, Mapping};
 pub use origin::Origin;
 pub use provision::{Need, Plan, PlanItem, PlanState, Provision};
 pub use quota::{Bucket, Limit, Observed, Priority, Quota, Spent, Today};
 pub use redact::redact;
 pub use transport::{Transport, TransportError};
+pub use unfinished::{Step, Unfinished};

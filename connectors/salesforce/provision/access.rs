@@ -1,13 +1,13 @@
 //! Who may see and write the fields: fields that the API makes are visible to nobody until a permission set says so.
 
-use dealclock_connector::{Error, Need, PlanState, Priority, Result};
+use dealclock_connector::{Error, IfLost, Need, PlanState, Priority, Result};
 use dealclock_model::PersonId;
 use serde_json::{Value, json};
 
 use crate::Salesforce;
 use crate::api;
 use crate::client::{Call, Steps};
-use crate::errors::{IfLost, item_refused};
+use crate::errors::item_refused;
 use crate::provision::field::{self, Place};
 use crate::provision::{is_taken, with_way_out};
 use crate::queries::{Query, Run};
