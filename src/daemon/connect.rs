@@ -7,6 +7,7 @@ use dealclock_connector::{
     Authorizer, Bounds, Clock, Connector, Origin, ReqwestTransport, Settings, StaticToken, Transport,
 };
 use dealclock_model::Fault;
+use http::Uri;
 use secrecy::SecretString;
 
 use crate::config::{Auth, Config, Connection, Credentials, Environment, Faults, GrantKeys};
@@ -22,14 +23,6 @@ pub enum ConnectError {
     /// The program has no connector of this kind.
     #[error("there is no connector for `{0}`")]
     NoSuchKind(String),
-    /// The connector refused its settings, or the transport could not be made.
-    #[error("connection `{connection}`: {reason}")]
-    Settings {
-        /// Which connection.
-        connection: String,
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 /// A connector with what lets it in.
@@ -58,9 +51,12 @@ pub fn open(
     clock: &Arc<dyn Clock>,
 ) -> Result<Opened, ConnectError> {
     let origin = origin(connection, kit.kind(&connection.kind)?);
-    let authorities = authorities(connection).map_err(|reason| refused(connection, reason))?;
+    let authorities = authorities(connection)?;
     let transport = ReqwestTransport::trusting(&authorities, origin, Bounds::default());
-    let transport = transport.map_err(|reason| refused(connection, reason))?;
+    let transport = transport.map_err(|reason| match connection.ca_file {
+        Some(_) => faulty_authorities(connection, &reason),
+        None => refused(connection, reason),
+    })?;
     open_over(Arc::new(transport), connection, kit, environment, clock)
 }
 
@@ -83,6 +79,9 @@ fn open_over(
     clock: &Arc<dyn Clock>,
 ) -> Result<Opened, ConnectError> {
     let kind = kit.kind(&connection.kind)?;
+    if let Some(fault) = foreign_address(connection, kind) {
+        return Err(ConnectError::Faulty(fault));
+    }
     let opening = Opening { connection, kind, environment, transport: &transport, clock };
     let (auth, app_auth, source): (Arc<dyn Authorizer>, _, _) = match &connection.credentials {
         Credentials::None => (Arc::new(StaticToken::new(SecretString::default())), None, None),
@@ -113,16 +112,49 @@ fn open_over(
         clock: Arc::clone(clock),
     };
     let connector = (kind.open)(settings).map_err(|reason| refused(connection, reason))?;
+    if connection.wants_feed && connector.feed().is_none() {
+        let message = "`feed` cannot be followed: the CRM keeps no log of changes that this login may read";
+        let help = "remove `feed`, as changes are polled; or let the app log in as the connector's README has it";
+        return Err(ConnectError::Faulty(connection.fault(message.to_owned()).help(help)));
+    }
     Ok(Opened { connector, source })
 }
 
-/// Holds the logins of a configuration against what their connectors know.
+/// Holds the logins and commands of a configuration against what their connectors know.
 pub fn judge(config: &Config, kit: &Kit) -> Result<(), Faults> {
     let faults = config.connections.values().filter_map(|connection| {
-        let Credentials::Login(auth) = &connection.credentials else { return None };
-        dialect(connection, kit.kind(&connection.kind).ok()?, auth).err()
+        let kind = kit.kind(&connection.kind).ok()?;
+        if let Some(fault) = foreign_address(connection, kind) {
+            return Some(fault);
+        }
+        match &connection.credentials {
+            Credentials::Login(auth) => dialect(connection, kind, auth).err(),
+            // What logs in over the network is no program.
+            Credentials::None | Credentials::Token(_) if kind.auth.is_some() => useless_command(connection),
+            Credentials::None | Credentials::Token(_) => None,
+        }
     });
     Faults::unless_empty(faults.collect())
+}
+
+/// The address that is configured and that no call may go to, if there is one.
+fn foreign_address(connection: &Connection, kind: &Kind) -> Option<Fault> {
+    let login = match &connection.credentials {
+        Credentials::Login(auth) => auth.login_url.as_ref(),
+        Credentials::None | Credentials::Token(_) => None,
+    };
+    let origin = origin(connection, kind);
+    [("base_url", connection.base_url.as_ref()), ("login_url", login)].into_iter().find_map(|(key, address)| {
+        let forbidden = origin.admit(&address?.parse::<Uri>().ok()?).err()?;
+        let help = format!("write an address of {}, or leave it out", origin.hosts().join(" or "));
+        Some(connection.fault(format!("`{key}`: {forbidden}")).help(help))
+    })
+}
+
+fn useless_command(connection: &Connection) -> Option<Fault> {
+    let message = format!("`command` is of no use: the connector for `{}` runs no program", connection.kind);
+    let help = "remove it; a `token` or a section `auth` lets the connection in";
+    (!connection.command.is_empty()).then(|| connection.fault(message).help(help))
 }
 
 /// How the CRM of a connection speaks when an app logs in.
@@ -199,15 +231,22 @@ impl Opening<'_> {
             transport: Arc::clone(self.transport),
             clock: Arc::clone(self.clock),
         });
-        let login = login.map_err(|reason| ConnectError::Faulty(auth.fault(reason)))?;
+        let login = login.map_err(|reason| ConnectError::Faulty(auth.fault_of_login(reason)))?;
         Ok(TokenSource::new(login, origin(self.connection, self.kind), vault))
     }
 }
 
 /// The authorities that a connection trusts beside the system's, as PEM.
-fn authorities(connection: &Connection) -> Result<Vec<u8>, String> {
+fn authorities(connection: &Connection) -> Result<Vec<u8>, ConnectError> {
     let Some(file) = &connection.ca_file else { return Ok(Vec::new()) };
-    std::fs::read(file).map_err(|error| format!("`ca_file` {} cannot be read: {}", file.display(), error.kind()))
+    std::fs::read(file).map_err(|error| {
+        faulty_authorities(connection, &format!("{} cannot be read: {}", file.display(), error.kind()))
+    })
+}
+
+fn faulty_authorities(connection: &Connection, reason: &str) -> ConnectError {
+    let help = "name a file with the authority's certificate in PEM, readable for this user";
+    ConnectError::Faulty(connection.fault(format!("`ca_file`: {reason}")).help(help))
 }
 
 /// The hosts that a connection may call.
@@ -215,6 +254,8 @@ fn origin(connection: &Connection, kind: &Kind) -> Origin {
     Origin::new(kind.hosts.iter().copied(), connection.allow_local)
 }
 
+/// The connector refused its settings, or the transport could not be made.
 fn refused(connection: &Connection, reason: String) -> ConnectError {
-    ConnectError::Settings { connection: connection.id.to_string(), reason }
+    let help = format!("correct [connection.{}]", connection.id);
+    ConnectError::Faulty(connection.fault(reason).help(help))
 }

@@ -27,7 +27,7 @@ fn said(output: &Output) -> String {
 }
 
 /// Runs a command and looks at its exit code and its words.
-fn check(files: &Files, arguments: &[&str], code: i32, words: &[&str]) {
+pub fn check(files: &Files, arguments: &[&str], code: i32, words: &[&str]) {
     let output = dealclock(files).args(arguments).output().unwrap();
     let said = said(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");

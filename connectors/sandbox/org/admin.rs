@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Org;
 use super::cell::Cell;
+use super::id::Id;
 use super::kind::Kind;
 use super::options::{App, OrgLimits};
 use crate::dialect::Dialect;
@@ -26,6 +27,24 @@ pub enum AdminAct {
     SetApiEnabled(bool),
     /// Hides these fields, and no others, from the user that callers act as: `Opportunity.Amount`.
     HideFields(Vec<String>),
+    /// Takes the permission sets away that the user that callers act as was given; a profile's own stays.
+    UnassignPermissionSets,
+    /// Lets several records hold the same value of a field, or no longer.
+    SetUnique {
+        /// The field: `Task.Dealclock_Key__c`.
+        field: String,
+        /// Whether no two records may hold the same value.
+        unique: bool,
+    },
+    /// Puts another value in the place of a status that tasks may have; tasks that have it keep it.
+    ReplaceTaskStatus {
+        /// The value that goes.
+        from: String,
+        /// The value that comes.
+        to: String,
+    },
+    /// Gives tokens for the app's own secret at this address only, as live orgs do; anywhere where there is none.
+    SetMyDomain(Option<String>),
 }
 
 impl Sandbox {
@@ -77,7 +96,56 @@ impl Org {
                 self.hidden_fields = names.iter().map(|name| name.to_ascii_lowercase()).collect();
                 self.described = self.stamp();
             }
+            AdminAct::UnassignPermissionSets => self.unassign(),
+            AdminAct::SetUnique { field, unique } => self.set_unique(&field, unique),
+            AdminAct::ReplaceTaskStatus { from, to } => self.replace_status(&from, &to),
+            AdminAct::SetMyDomain(address) => self.my_domain = address,
         }
+    }
+
+    fn unassign(&mut self) {
+        let (assignments, sets) = (self.table(Kind::PermissionSetAssignment), self.table(Kind::PermissionSet));
+        let (assignee, set) = (assignments.schema.known("AssigneeId"), assignments.schema.known("PermissionSetId"));
+        let own = sets.schema.known("IsOwnedByProfile");
+        let is_own = |id: Id| sets.get(id).is_some_and(|set| set.get(own).is_true());
+        let given = assignments.holders(assignee, &Cell::Id(self.integration));
+        let given = given.filter(|assignment| !assignment.get(set).as_id().is_some_and(is_own));
+        let given: Vec<Id> = given.map(|assignment| assignment.id).collect();
+        for assignment in given {
+            self.erase(Kind::PermissionSetAssignment, assignment);
+        }
+        self.described = self.stamp();
+    }
+
+    fn set_unique(&mut self, name: &str, unique: bool) {
+        let Some((kind, name)) = name.split_once('.').and_then(|(kind, name)| Some((Kind::parse(kind)?, name))) else {
+            return;
+        };
+        let schema = &mut self.table_mut(kind).schema;
+        if let Some(field) = schema.find(name) {
+            schema.field_mut(field).unique = unique;
+        }
+        self.described = self.stamp();
+    }
+
+    fn replace_status(&mut self, from: &str, to: &str) {
+        let (statuses, at, by) = (self.table(Kind::TaskStatus), self.stamp(), self.itself());
+        let names = ["ApiName", "MasterLabel"].map(|name| statuses.schema.known(name));
+        let Some(mut row) = statuses.rows().find(|row| row.get(names[0]).as_text() == Some(from)).cloned() else {
+            return;
+        };
+        for name in names {
+            row.set(name, Cell::text(to), at, by);
+        }
+        row.touch(at, by);
+        self.store(Kind::TaskStatus, row);
+        let schema = &mut self.table_mut(Kind::Task).schema;
+        let status = schema.known("Status");
+        for choice in schema.field_mut(status).choices.iter_mut().filter(|choice| choice.value == from) {
+            to.clone_into(&mut choice.value);
+            to.clone_into(&mut choice.label);
+        }
+        self.described = self.stamp();
     }
 
     /// Gives a right to the profile of the user that callers act as, or takes it away.

@@ -78,6 +78,8 @@ pub(crate) struct Org {
     pub(crate) now: Millis,
     /// The address that tokens are told to call; the one that was called where there is none.
     pub(crate) instance_url: Option<String>,
+    /// The only address at which the app's own secret brings a token; any where there is none.
+    pub(crate) my_domain: Option<String>,
     pub(crate) id: Id,
     /// The administrator, who may change everything.
     pub(crate) admin: Id,
@@ -121,6 +123,7 @@ impl Org {
         let mut org = Org {
             now: options.start.timestamp_millis(),
             instance_url: options.instance_url.clone(),
+            my_domain: None,
             id: Id::new(Kind::Organization.prefix(), instance, 1),
             admin: Id::new(Kind::User.prefix(), instance, 1),
             integration: Id::new(Kind::User.prefix(), instance, 2),

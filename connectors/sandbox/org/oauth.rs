@@ -107,6 +107,9 @@ impl Org {
     fn token(&mut self, parameters: &Parameters, headers: &HeaderMap, home: &str) -> Result<Answer, Refused> {
         match parameters.get("grant_type") {
             "client_credentials" => {
+                if self.my_domain.as_ref().is_some_and(|own| own != home) {
+                    return Err(("invalid_grant", "request not supported on this domain"));
+                }
                 self.check_client(parameters, headers, true)?;
                 let user = self.active(self.integration)?;
                 Ok(self.give(user, None, None, home))

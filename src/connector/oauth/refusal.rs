@@ -130,7 +130,13 @@ impl Counterpart<'_> {
             let ended = self.by_person && said.is_one_of(&["invalid_grant"]);
             return Trouble::Refused { ended, message: format!("{what}; {}", self.way_out(said)) };
         }
-        if said.error.is_empty() && matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+        let is_elsewhere = match status.as_u16() {
+            404 | 405 => said.error.is_empty(),
+            // What gives out tokens says why it does not.
+            401 | 403 => said.error.is_empty() && said.status.is_empty(),
+            _ => false,
+        };
+        if is_elsewhere {
             return self.wrong_host(status.as_str());
         }
         Trouble::Unavailable(what)

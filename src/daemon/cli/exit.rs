@@ -80,9 +80,9 @@ impl Failure {
     /// An error of a CRM, with what was attempted on which connection.
     pub fn crm(connection: &str, error: &CrmError) -> Failure {
         let way_out = match error.kind {
-            ErrorKind::Unauthorized => "check the token and its rights",
+            ErrorKind::Unauthorized => "check the token or the login, and its rights",
             ErrorKind::Transient { .. } => "check the network and the CRM's status page, then try again",
-            ErrorKind::Throttled { .. } => "try again later, or lower `share` for this connection",
+            ErrorKind::Throttled { .. } => "try again later; `share` and `daily_share` say how much of the limits is ours",
             ErrorKind::Conflict | ErrorKind::Unknown => "try again",
             ErrorKind::Locked => "the record is locked by an approval; try again when it has ended",
             ErrorKind::Rejected => "the CRM will not take it as it is",
@@ -116,9 +116,7 @@ impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Failure {
         match error {
             ConnectError::Faulty(fault) => Failure::Faulty(Faults::from(fault)),
-            ConnectError::NoSuchKind(_) | ConnectError::Settings { .. } => {
-                Failure::new(Exit::Faulty, error.to_string())
-            }
+            ConnectError::NoSuchKind(_) => Failure::new(Exit::Faulty, error.to_string()),
         }
     }
 }

@@ -27,6 +27,7 @@ pub(super) async fn examine(
     findings.extend(fields(connection, &discovery));
     findings.extend(stages(&connection.mapping, &discovery));
     findings.extend(people(connection, &discovery));
+    findings.extend(webhooks(loaded, connection, crm));
     check_rules(loaded, connection, &discovery)?;
     Ok(Report {
         connection: connection.id.to_string(),
@@ -136,6 +137,23 @@ impl<'a> Stages<'a> {
         );
         Finding::error(format!("{what}, which the CRM does not have"), way_out)
     }
+}
+
+/// Whether the CRM can tell us of changes, where we listen for that.
+fn webhooks(loaded: &Loaded, connection: &Connection, crm: &dyn Connector) -> Option<Finding> {
+    let web = loaded.config.web.as_ref()?;
+    if crm.webhooks().is_none() {
+        // A program has no webhooks; what logs in and takes none lacks what the CRM signs them with.
+        return (connection.webhook_secret.is_none() && connection.command.is_empty()).then(|| {
+            let way_out = "name the place of the secret that the CRM signs with as `webhook_secret`; until then changes \
+                           are polled";
+            Finding::warning(format!("[web] listens, and [connection.{}] takes no webhooks", connection.id), way_out)
+        });
+    }
+    (web.public_url.is_none() && connection.base_url.is_none()).then(|| {
+        let way_out = "set `public_url` in [web] to the https:// address that leads here";
+        Finding::warning(format!("[web] has no `public_url`, and the CRM cannot call {}", web.listen), way_out)
+    })
 }
 
 /// Every person that the configuration names is there.

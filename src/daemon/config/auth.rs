@@ -67,6 +67,19 @@ impl Auth {
     pub(crate) fn fault(&self, message: impl Into<String>) -> Fault {
         self.place.fault(message)
     }
+
+    /// A fault in what a login is made from: at the private key where the message speaks of it, else at the grant.
+    pub(crate) fn fault_of_login(&self, message: String) -> Fault {
+        match &self.grant {
+            GrantKeys::JwtBearer { private_key, .. } if message.starts_with("`private_key`") => private_key
+                .place
+                .fault(message)
+                .help("name the file with the key that belongs to the app's certificate, `-----BEGIN` line included"),
+            GrantKeys::AuthorizationCode { .. } | GrantKeys::ClientCredentials { .. } | GrantKeys::JwtBearer { .. } => {
+                self.fault(message).help("give `login_url` as scheme and host, or leave it out")
+            }
+        }
+    }
 }
 
 impl GrantKeys {
@@ -151,7 +164,7 @@ impl Building<'_> {
             (None, None) => {
                 if !self.places.is_bad(&["connection", name, "auth"]) {
                     let help = format!(
-                        r#"add for example token = {{ env = "CRM_TOKEN" }}, or a section [connection.{name}.auth]"#
+                        r#"add for example token = {{ env = "CRM_TOKEN" }}, or a section [connection.{name}.auth]; a kind that is a program has a `command`"#
                     );
                     self.missing(&section, "token", " and no `auth`", &help);
                 }

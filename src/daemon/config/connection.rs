@@ -9,10 +9,11 @@ use chrono_tz::Tz;
 use dealclock_connector::{FieldSource, Mapping};
 use dealclock_model::record::field;
 use dealclock_model::time::{DailyRange, DateRange};
-use dealclock_model::{ConnectionId, FieldName, Object, PersonId, Profile};
+use dealclock_model::{ConnectionId, Fault, FieldName, Object, PersonId, Profile};
 use serde::Deserialize;
 
 use super::build::Building;
+use super::places::Place;
 use super::{Credentials, Secret, absences, kind, layers};
 
 /// One account in one CRM, as configured.
@@ -68,6 +69,9 @@ pub struct Connection {
     pub mapping: Mapping,
     /// What is configured about people, by mail address or id.
     pub people: BTreeMap<String, PersonEntry>,
+    /// Whether the configuration itself says that the log of changes is to be followed.
+    pub wants_feed: bool,
+    places: BTreeMap<&'static str, Place>,
 }
 
 /// Which holidays count beside those of the rule files.
@@ -89,7 +93,17 @@ pub struct PersonEntry {
     pub deputy: Option<String>,
 }
 
+/// The keys whose faults are found out only when the connection is opened; the first stands for the whole section.
+const OPENED: [&str; 5] = ["kind", "base_url", "command", "ca_file", "feed"];
+
 impl Connection {
+    /// A fault at the key that the message begins with, in backticks or before a colon; else at the section's kind.
+    pub(crate) fn fault(&self, message: String) -> Fault {
+        let key = message.trim_start_matches('`').split(['`', ':']).next().unwrap_or_default();
+        let place = self.places.get(key).or_else(|| self.places.get(OPENED[0]));
+        place.expect("the kind has its place from the start").fault(message)
+    }
+
     /// What holds for every rule on this connection, in the account's zone unless another is configured.
     pub fn profile(&self, account_zone: Tz, fallback: Option<PersonId>) -> Profile {
         Profile {
@@ -153,6 +167,8 @@ impl Building<'_> {
         let max_wait = self.parse(&at("max_wait"), &keys.max_wait, kind::duration);
         let mapping = self.mapping(name, &keys);
         let people = keys.people.iter().map(|(who, person)| (who.clone(), self.person(name, who, person))).collect();
+        let mut places = BTreeMap::from(OPENED.map(|key| (key, self.places.of(&at(key)))));
+        places.insert("login_url", self.places.of(&["connection", name, "auth", "login_url"]));
         Some(Connection {
             id: ConnectionId::from(name),
             kind: keys.kind?,
@@ -179,6 +195,8 @@ impl Building<'_> {
             max_wait: max_wait?,
             mapping,
             people,
+            places,
+            wants_feed: keys.feed && self.places.stands(&at("feed")),
         })
     }
 

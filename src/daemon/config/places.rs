@@ -56,6 +56,12 @@ impl Places {
         self.bad.iter().any(alike)
     }
 
+    /// Whether somebody wrote the key, rather than leaving it at its default.
+    pub(super) fn stands(&self, path: &[&str]) -> bool {
+        self.is_from_environment(path)
+            || self.spans.keys().any(|key| key.iter().map(String::as_str).eq(path.iter().copied()))
+    }
+
     /// Whether the environment sets the key.
     pub(super) fn is_from_environment(&self, path: &[&str]) -> bool {
         self.environment.keys().any(|key| key.iter().map(String::as_str).eq(path.iter().copied()))

@@ -56,7 +56,7 @@ fn every_fault_says_where_what_and_what_would_be_right() {
             "[connection.acme]",
             &[
                 "1:13: [connection.acme] has no `kind` | add one of: kind = \"hubspot\"",
-                "1:13: [connection.acme] has no `token` and no `auth` | add for example token = { env = \"CRM_TOKEN\" }, or a section [connection.acme.auth]",
+                "1:13: [connection.acme] has no `token` and no `auth` | add for example token = { env = \"CRM_TOKEN\" }, or a section [connection.acme.auth]; a kind that is a program has a `command`",
             ],
         ),
         (

@@ -160,7 +160,7 @@ async fn a_grant_that_the_connector_does_not_know_is_a_fault_at_its_line() {
 }
 
 #[tokio::test]
-async fn a_private_key_that_is_none_is_a_fault_at_the_grant() {
+async fn a_private_key_that_is_none_is_a_fault_at_its_line() {
     static SIGNING: Dialect = Dialect { grants: &[GrantKind::JwtBearer], ..DIALECT_OF_TESTS };
     let directory = tempfile::tempdir().unwrap();
     let mut context = context(&directory, "http://127.0.0.1:9", "jwt_bearer");
@@ -171,7 +171,7 @@ async fn a_private_key_that_is_none_is_a_fault_at_the_grant() {
     let failure = carry_out(&args(), &context, nobody).await.unwrap_err();
     assert_eq!(failure.exit(), Exit::Faulty);
     let told = failure.to_string();
-    assert!(told.contains("dealclock.toml:5:9: `private_key` is not an RSA private key in PEM"), "{told}");
+    assert!(told.contains("dealclock.toml:8:15: `private_key` is not an RSA private key in PEM"), "{told}");
     assert!(!told.contains("canary"), "{told}");
 }
 
