@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use dealclock_connector::{CrmField, Discovery, Result};
+use dealclock_connector::{CrmField, Discovery, Error, Result};
 use dealclock_model::{Object, Person, ValueType};
 use http::StatusCode;
 
 use crate::HubSpot;
 use crate::api::{BATCH, Kind, objects, owners, user};
 use crate::client::{Call, Steps};
+use crate::errors::Refusal;
 use crate::read::encode;
 use crate::translate::person::people;
 use crate::wire::{self, Owner, Page, Property};
@@ -54,15 +55,23 @@ async fn pages<T: serde::de::DeserializeOwned>(
     steps: &Steps<'_>,
     what: &'static str,
     path: &str,
-) -> std::result::Result<Vec<T>, crate::errors::Refusal> {
+) -> std::result::Result<Vec<T>, Refusal> {
     let mut all = Vec::new();
     let mut next = path.to_owned();
     loop {
-        let page: Page<T> = steps.ask(Call::get(what, next)).await?;
+        let page: Page<T> = steps.ask(Call::get(what, next.clone())).await?;
         let is_empty = page.results.is_empty();
         all.extend(page.results);
         match page.paging.after() {
-            Some(after) if !is_empty => next = format!("{path}&after={}", encode(after)),
+            Some(after) if !is_empty => {
+                let following = format!("{path}&after={}", encode(after));
+                if following == next {
+                    return Err(Refusal::ours(Error::transient(format!(
+                        "{what}: a page is said to be its own next one"
+                    ))));
+                }
+                next = following;
+            }
             Some(_) | None => return Ok(all),
         }
     }

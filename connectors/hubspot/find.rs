@@ -139,6 +139,7 @@ impl HubSpot {
     /// `(deal, task)` for every task that hangs on the deals.
     async fn tasks_of(&self, deals: BTreeSet<&str>, steps: Option<&Steps<'_>>) -> Result<Vec<(String, String)>> {
         let mut pairs = Vec::new();
+        let mut followed = BTreeSet::new();
         let mut inputs: Vec<Value> = deals.into_iter().map(|id| json!({ "id": id })).collect();
         while !inputs.is_empty() {
             let mut more = Vec::new();
@@ -150,6 +151,10 @@ impl HubSpot {
                     let tasks = association.to.iter().filter_map(|end| end.id.as_str());
                     pairs.extend(tasks.map(|task| (deal.to_owned(), task.to_owned())));
                     if let Some(after) = association.paging.after().filter(|_| !association.to.is_empty()) {
+                        if !followed.insert((deal.to_owned(), after.to_owned())) {
+                            let message = "read the tasks of deals: the pages lead back to one that was read";
+                            return Err(Error::transient(message));
+                        }
                         more.push(json!({ "id": deal, "after": after }));
                     }
                 }

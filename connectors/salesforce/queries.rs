@@ -1,6 +1,6 @@
 //! Some queries, run in as few calls as Salesforce allows, with all their pages.
 
-use dealclock_connector::Priority;
+use dealclock_connector::{Error, Priority};
 
 use crate::Salesforce;
 use crate::api::QUERIES;
@@ -117,7 +117,12 @@ impl Salesforce {
             let answer = self.step(run, Call::get(run.what, path), false).await?;
             let page: Page<'_> = answer.read()?;
             page.records.iter().for_each(|row| take(query, row));
-            next = page.next_records_url.filter(|_| !page.records.is_empty());
+            let following = page.next_records_url.filter(|_| !page.records.is_empty());
+            if following.as_ref() == Some(&link) {
+                let message = format!("{}: a page is said to be its own next one", run.what);
+                return Err(Refusal::ours(Error::transient(message)));
+            }
+            next = following;
         }
         Ok(())
     }

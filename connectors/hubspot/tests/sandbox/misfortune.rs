@@ -87,6 +87,19 @@ async fn a_record_of_a_strange_shape_spoils_no_page() {
 }
 
 #[tokio::test]
+async fn pages_that_lead_back_to_one_that_was_read_are_not_followed_for_ever() {
+    let account = Account::new();
+    let page = json!({ "results": [
+        { "from": { "id": "1" }, "to": [{ "toObjectId": 2 }], "paging": { "next": { "after": "a" } } }
+    ] });
+    for _ in 0..2 {
+        account.answer_next(http::Response::new(Bytes::from(page.to_string())));
+    }
+    let error = account.connector.written(&[deal("1")]).await.unwrap_err();
+    assert!(error.message.contains("lead back"), "{error}");
+}
+
+#[tokio::test]
 async fn a_text_of_a_megabyte_is_read() {
     let account = Account::new();
     let body = json!({ "status": "COMPLETE", "results": [{ "id": "5", "properties": { "dealname": "x".repeat(1 << 20),

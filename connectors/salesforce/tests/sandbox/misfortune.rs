@@ -5,7 +5,7 @@ use dealclock_model::{ChangeState, Object};
 use dealclock_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{Account, TOKEN, connect_to, record, start};
+use crate::support::{Account, TOKEN, connect_to, opportunity, record, start};
 
 #[tokio::test]
 async fn a_failed_poll_says_what_happened_and_loses_nothing() {
@@ -61,6 +61,22 @@ async fn a_link_to_another_host_is_not_followed() {
     account.answer_next(200, &json!({ "done": false, "nextRecordsUrl": link, "records": [] }).to_string());
     let error = account.connector.changes(Object::Opportunity, None).await.unwrap_err();
     assert!(error.message.contains("an empty page"), "nothing is followed for ever: {error}");
+}
+
+#[tokio::test]
+async fn a_page_that_names_itself_as_the_next_one_is_not_followed_for_ever() {
+    let account = Account::new();
+    account.connector.check().await.unwrap();
+    let id = "006D000000CpOSyIAN";
+    let link = "/services/data/v65.0/query/01g-2000";
+    let page = json!({ "done": false, "nextRecordsUrl": link, "records": [{ "Id": id }] });
+    let first = json!({ "compositeResponse": [
+        { "referenceId": "q0", "httpStatusCode": 200, "httpHeaders": {}, "body": page }
+    ] });
+    account.answer_next(200, &first.to_string());
+    account.answer_next(200, &page.to_string());
+    let error = account.connector.fetch(&[opportunity(id)]).await.unwrap_err();
+    assert!(error.message.contains("its own next one"), "{error}");
 }
 
 #[tokio::test]
