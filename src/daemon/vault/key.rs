@@ -1,8 +1,7 @@
 //! The key that tokens are encrypted with: where it stands, and who may read it.
 
-use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -96,17 +95,19 @@ fn make(path: &Path) -> Result<(), VaultError> {
     let mut bytes = Zeroizing::new([0; LENGTH]);
     OsRng.try_fill_bytes(bytes.as_mut_slice()).map_err(|error| VaultError(format!("no random bytes: {error}")))?;
     let text = Zeroizing::new(format!("{}\n", hex::encode(bytes.as_slice())));
-    let write = |mut file: File| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        sync_directory(path)
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // It appears whole or not at all: a crash leaves no half of it, and nobody who comes meanwhile reads one.
+    let make = || {
+        let mut passing = tempfile::NamedTempFile::new_in(directory)?;
+        passing.write_all(text.as_bytes())?;
+        passing.as_file().sync_all()?;
+        match passing.persist_noclobber(path) {
+            // Another process may have made it meanwhile; tokens rest on it all the same.
+            Err(error) if error.error.kind() != ErrorKind::AlreadyExists => Err(error.error),
+            Ok(_) | Err(_) => sync_directory(path),
+        }
     };
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => write(file).map_err(|error| failed("write", path, &error)),
-        // Another process made it meanwhile.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed("make", path, &error)),
-    }
+    make().map_err(|error| failed("make", path, &error))
 }
 
 /// 32 bytes in hexadecimal or base64.

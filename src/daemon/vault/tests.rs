@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use dealclock_connector::oauth::{Refused, Tokens, Vault};
@@ -163,6 +164,33 @@ fn a_lost_key_is_not_replaced_by_a_new_one() {
     assert!(refresh(&vault).unwrap_err().contains("has lost its key"));
     assert!(vault.save(&tokens()).is_err());
     assert!(!directory.path().join("store.key").exists());
+}
+
+#[test]
+fn a_key_that_is_being_made_is_never_seen_by_halves() {
+    for _ in 0..50 {
+        let directory = tempfile::tempdir().unwrap();
+        let key = directory.path().join("store.key");
+        let (vault, is_made) = (beside(directory.path(), "acme"), AtomicBool::new(false));
+        let first_seen = std::thread::scope(|threads| {
+            let watcher = threads.spawn(|| {
+                while !is_made.load(Ordering::Relaxed) {
+                    if let Ok(text) = fs::read_to_string(&key) {
+                        return text;
+                    }
+                }
+                fs::read_to_string(&key).unwrap()
+            });
+            let saved = vault.save(&tokens());
+            is_made.store(true, Ordering::Relaxed);
+            saved.unwrap();
+            watcher.join().unwrap()
+        });
+        assert_eq!(first_seen.trim().len(), 64);
+        assert_eq!(mode(&key), 0o600);
+        let left = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, 2, "only the key and the directory of the tokens stay");
+    }
 }
 
 #[test]
