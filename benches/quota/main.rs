@@ -75,8 +75,8 @@ async fn live_a_busy_day(daemon: &Daemon) -> Result<Line, Box<dyn Error>> {
     daemon.finish("a day, changes all along", begun).await
 }
 
-/// The calls of a day: of a Salesforce org with fifteen Enterprise licences, of the smallest HubSpot account that has
-/// workflows.
+/// The calls of a day: of a HubSpot account on Starter, which has the fewest, and of a Salesforce org with fifteen
+/// Enterprise licences.
 fn daily_calls(crm: Crm) -> u32 {
     match crm {
         Crm::HubSpot => 250_000,
