@@ -22,8 +22,13 @@ impl Matter<'_> {
     pub(super) fn recipient(&self, slot: Slot) -> Option<Recipient> {
         let people = self.desk.people;
         let found = match (holder(people, self.record.owner.as_ref(), slot), slot) {
-            (Some(person), _) if is_active(people, &person) => Recipient { person, instead: None },
-            (Some(person), _) => stand_in(people, &person, "is inactive")?,
+            (Some(person), _) => match standing(people, &person) {
+                Standing::Active => Recipient { person, instead: None },
+                Standing::Inactive => stand_in(people, &person, "is inactive")?,
+                // Without a stand-in the CRM is asked: it may know somebody who is newer than our directory.
+                Standing::Unknown => stand_in(people, &person, "is not among the people of the CRM")
+                    .unwrap_or(Recipient { person, instead: None }),
+            },
             (None, Slot::Owner) => fallback(people, "the record has no owner")?,
             (None, Slot::Manager | Slot::ManagersManager) => match self.record.owner {
                 Some(_) => fallback(people, "there is no manager")?,
@@ -41,16 +46,34 @@ impl Matter<'_> {
         let people = self.desk.people;
         let today = local_date(self.desk.now, people.zone_of(Some(&found.person)));
         let away = people.get(&found.person).filter(|person| person.absences.iter().any(|days| days.contains(today)));
-        match away.and_then(|person| person.deputy.as_ref()).filter(|deputy| is_active(people, deputy)) {
+        match away
+            .and_then(|person| person.deputy.as_ref())
+            .filter(|deputy| standing(people, deputy) == Standing::Active)
+        {
             Some(deputy) => Recipient { person: deputy.clone(), instead: Some("is away, and this is the deputy") },
             None => found,
         }
     }
 }
 
-/// Whether a person can receive anything. Somebody who is not in the directory yet is new, not gone.
-pub(super) fn is_active(people: &People, person: &PersonId) -> bool {
-    people.get(person).is_none_or(|person| person.active)
+/// What the directory says of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// They can receive something.
+    Active,
+    /// They cannot.
+    Inactive,
+    /// Nobody of this id is in the directory: somebody new, or a mistake in the record.
+    Unknown,
+}
+
+/// What the directory says of a person.
+pub(super) fn standing(people: &People, person: &PersonId) -> Standing {
+    match people.get(person) {
+        Some(person) if person.active => Standing::Active,
+        Some(_) => Standing::Inactive,
+        None => Standing::Unknown,
+    }
 }
 
 fn manager(people: &People, person: &PersonId) -> Option<PersonId> {
@@ -71,7 +94,7 @@ fn stand_in(people: &People, person: &PersonId, why: &'static str) -> Option<Rec
     let mut passed = BTreeSet::from([person.clone()]);
     let mut next = manager(people, person);
     while let Some(boss) = next {
-        if is_active(people, &boss) {
+        if standing(people, &boss) == Standing::Active {
             return Some(Recipient { person: boss, instead: Some(why) });
         }
         next = manager(people, &boss).filter(|next| !passed.contains(next));
@@ -81,7 +104,7 @@ fn stand_in(people: &People, person: &PersonId, why: &'static str) -> Option<Rec
 }
 
 fn fallback(people: &People, why: &'static str) -> Option<Recipient> {
-    let person = people.profile.fallback.clone().filter(|person| is_active(people, person))?;
+    let person = people.profile.fallback.clone().filter(|person| standing(people, person) != Standing::Inactive)?;
     Some(Recipient { person, instead: Some(why) })
 }
 

@@ -8,7 +8,7 @@ use dealclock_model::{CaseId, Effect, EffectId, Entry, Instant, PersonId, RuleKe
 use super::Draft;
 use super::clock::note;
 use super::matter::Matter;
-use super::recipient::{is_active, name};
+use super::recipient::{Standing, name, standing};
 use crate::rules::Slot;
 use crate::time::{local_date, resolve};
 
@@ -116,7 +116,9 @@ impl Matter<'_> {
         for task in clock.tasks.values_mut().filter(|task| task.open) {
             let Some(slot) = slot_of(&task.sending) else { continue };
             let Some(holder) = task.want.owner.clone() else { continue };
-            if task.want.status == Some(TaskStatus::Done) || (!owner_changed && is_active(people, &holder)) {
+            if task.want.status == Some(TaskStatus::Done)
+                || (!owner_changed && standing(people, &holder) != Standing::Inactive)
+            {
                 continue;
             }
             let Some(next) = self.recipient(slot).map(|found| found.person).filter(|next| *next != holder) else {
