@@ -10,6 +10,7 @@ use dealclock_store::{Health, OutboxCounts, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::runtime::connection::Trouble;
+use crate::runtime::mishaps::Mishaps;
 use crate::runtime::reconcile::Reconciled;
 use crate::runtime::{Connection, HookCounts, Phase, Runtime, names};
 use crate::{config, web};
@@ -95,6 +96,12 @@ pub struct ConnectionStatus {
     pub troubles: BTreeMap<String, Trouble>,
     /// Effects on their way to the CRM.
     pub outbox: Waiting,
+    /// Writes that were refused for good, since the store began.
+    #[serde(default)]
+    pub refused: Option<Mishaps>,
+    /// Records that cannot be judged now.
+    #[serde(default)]
+    pub parked: Option<Mishaps>,
     /// When the next timer comes.
     pub next_timer: Option<Instant>,
     /// The last full comparison.
@@ -188,6 +195,8 @@ fn connection_status(
         account: account.map(|account| account.id),
         troubles,
         outbox: waiting(counts, &Lane::Crm(id.clone())),
+        refused: store.meta(&names::refused(id))?,
+        parked: store.meta(&names::parked(id))?,
         next_timer: store.next_timer_on(id, None)?,
         reconciled: store.meta(&names::reconciled(id))?,
         hooks: hooks(sources, id, running)?,

@@ -7,6 +7,7 @@ use super::{Context, Exit, Failure, StatusArgs, no_answer, table};
 use crate::control::{Asked, Request, ask};
 use crate::launch::open_store;
 use crate::runtime::connection::Trouble;
+use crate::runtime::mishaps::Mishaps;
 use crate::status::{Calls, ConnectionStatus, Hooks, Sources, gather};
 
 /// Carries the command out: asks the daemon, or opens the store itself when none runs.
@@ -114,9 +115,27 @@ fn print_traffic(connection: &ConnectionStatus, context: &Context) {
             ));
         }
     }
+    if let Some(Mishaps { count, at, record, reason }) = &connection.refused {
+        output.text(format_args!(
+            "{name}: {} refused since the store began, the last at {} for {record}: {reason}",
+            counted(*count, "write was", "writes were"),
+            shown(Some(*at)),
+        ));
+    }
+    if let Some(Mishaps { count, record, reason, .. }) = &connection.parked {
+        output.text(format_args!(
+            "{name}: {} cannot be judged, the latest {record}: {reason}",
+            counted(*count, "record", "records"),
+        ));
+    }
     if connection.outbox.locked > 0 {
         output.text(format_args!("{name}: {} writes wait: the record is locked", connection.outbox.locked));
     }
+}
+
+/// A number with its noun.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn shown(at: Option<Instant>) -> String {

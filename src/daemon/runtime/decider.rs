@@ -8,6 +8,7 @@ use dealclock_engine::decide::{Decision, decide};
 use dealclock_model::{Case, CaseId, ConnectionId, EffectId, Entry, Event, What};
 use dealclock_store::{Batch, Seq, StoreError};
 
+use super::mishaps::Turns;
 use super::signals::LoopId;
 use super::{Runtime, RuntimeError, Step};
 
@@ -99,6 +100,7 @@ impl Runtime {
             return Ok(known.map(|case| (id, case)));
         };
         let Decision { case, effects, superseded, posts, wake_at, journal } = decision;
+        pending.turns.note(&id, before, &case);
         batch.put_case(&id, &case);
         batch.set_timer(&id, wake_at);
         if wake_at.is_some() {
@@ -147,6 +149,8 @@ impl Runtime {
     }
 
     fn commit_decisions(&self, pending: &mut Pending) -> Result<(), StoreError> {
+        let turns = std::mem::take(&mut pending.turns);
+        self.count_parked(turns, self.clock.now(), &mut pending.batch)?;
         let committed = self.store.commit(std::mem::take(&mut pending.batch))?;
         self.tell_again(&committed.known, &std::mem::take(&mut pending.effects))?;
         for id in std::mem::take(&mut pending.raised) {
@@ -163,6 +167,7 @@ struct Pending {
     cases: BTreeMap<CaseId, Case>,
     effects: BTreeMap<EffectId, CaseId>,
     raised: Vec<LoopId>,
+    turns: Turns,
 }
 
 impl Pending {

@@ -15,6 +15,7 @@ use dealclock_store::{Batch, OutboxEntry, StoreError};
 use super::connection::retry_at;
 use super::gate::{Gate, live};
 use super::ingest::IngestError;
+use super::mishaps::tell_refused;
 use super::signals::LoopId;
 use super::{Connection, Runtime, RuntimeError, Step, names};
 
@@ -222,10 +223,15 @@ impl Runtime {
         let (mut settled, mut failed) = (false, 0);
         for some in answers.chunks(DELIVERIES) {
             let mut batch = Batch::new();
+            let mut refused = Vec::new();
             for ((effect, attempts), answer) in some {
                 match verdict(answer) {
                     Verdict::Settled(outcome) => {
                         settled = true;
+                        if let Err(error) = answer {
+                            tell_refused(effect, &error.message);
+                            refused.push((effect, error.message.as_str()));
+                        }
                         batch.settle(&effect.id, &outcome, now);
                         batch.put_event(&effect.case, &Event::Settled { effect: effect.id, outcome });
                     }
@@ -242,6 +248,7 @@ impl Runtime {
                     }
                 }
             }
+            self.count_refused(connection, refused, now, &mut batch)?;
             self.store.commit(batch)?;
         }
         if settled {
@@ -305,6 +312,9 @@ impl Runtime {
         let mut batch = Batch::new();
         match verdict(answer) {
             Verdict::Settled(outcome) => {
+                if let Err(error) = answer {
+                    tell_refused(effect, &error.message);
+                }
                 batch.settle(&effect.id, &outcome, now);
                 batch.put_event(&effect.case, &Event::Settled { effect: effect.id, outcome });
                 *self.mail_lane.lock_mut() = None;

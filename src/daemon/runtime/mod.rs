@@ -13,6 +13,7 @@ mod gate;
 mod hints;
 mod ingest;
 pub mod mail;
+pub mod mishaps;
 mod poll;
 mod receive;
 pub mod reconcile;
@@ -340,6 +341,16 @@ pub mod names {
     /// [`super::rollout::Rollout`].
     pub fn rollout(connection: &ConnectionId) -> String {
         format!("rules/{connection}")
+    }
+
+    /// The writes that were refused, as [`super::mishaps::Mishaps`].
+    pub fn refused(connection: &ConnectionId) -> String {
+        format!("refused/{connection}")
+    }
+
+    /// The records that cannot be judged now, as [`super::mishaps::Mishaps`].
+    pub fn parked(connection: &ConnectionId) -> String {
+        format!("parked/{connection}")
     }
 
     /// [`super::reconcile::Reconciled`].

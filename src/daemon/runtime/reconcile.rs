@@ -159,7 +159,8 @@ impl Runtime {
 
     fn end_reconcile(&self, connection: &Connection, progress: &Progress) -> Result<(), StoreError> {
         let (at, drift) = (self.clock.now(), progress.drift);
-        tracing::info!(connection = %connection.id(), ?drift, "reconciled");
+        let Drift { records, changed, gone } = drift;
+        tracing::info!(connection = %connection.id(), records, changed, gone, "reconciled");
         let mut batch = Batch::new();
         batch.put_meta(&names::reconciled(connection.id()), &Reconciled { at, drift });
         let due = names::reconcile_due(connection.id());

@@ -10,7 +10,7 @@ use dealclock_connector::{
     FeedPage, Hint, Incoming, Limit, Next, Once, Quota, Received, Refused, Result, Webhooks,
 };
 use dealclock_engine::Ruleset;
-use dealclock_model::effect::{Channel, Subject, TaskFields, TaskUpdate};
+use dealclock_model::effect::{Channel, NewTask, Subject, TaskFields, TaskUpdate};
 use dealclock_model::people::Profile;
 use dealclock_model::record::field;
 use dealclock_model::{
@@ -43,6 +43,8 @@ pub(crate) struct Now {
     pub(crate) locked: BTreeSet<&'static str>,
     /// Deals about which no read is answered.
     pub(crate) poisoned: BTreeSet<&'static str>,
+    /// Deals whose amount cannot be read.
+    pub(crate) unreadable: BTreeSet<&'static str>,
     /// Hints that the next page of changes shows.
     pub(crate) beside: Vec<Hint>,
     /// Pages of the log of changes.
@@ -82,7 +84,8 @@ fn shown(record: &RecordRef, now: &Now) -> Change {
         None => ChangeState::Deleted,
         Some(stage) => {
             let fields = BTreeMap::from([(field::STAGE.into(), Value::text(*stage))]);
-            ChangeState::Present(Record { owner: None, fields, url: None, parked: None })
+            let parked = now.unreadable.contains(record.id.as_str()).then(|| "the amount cannot be read".to_owned());
+            ChangeState::Present(Record { owner: None, fields, url: None, parked })
         }
     };
     // Each look is a second later by the CRM's clock, so that what it shows is never older than what it showed.
@@ -129,7 +132,14 @@ impl Connector for Script {
         let mut now = self.now();
         let mut answers = Vec::new();
         for (_, write) in writes {
-            let Write::UpdateTask(update) = write else { panic!("only updates of tasks are scripted") };
+            let update = match write {
+                Write::UpdateTask(update) => update,
+                Write::CreateTask(task) => {
+                    answers.push(Err(Error::rejected(format!("there is no person {}", task.owner))));
+                    continue;
+                }
+                Write::UpdateRecord(_) | Write::SendEmail(_) => panic!("only tasks are scripted"),
+            };
             answers.push(if now.locked.contains(update.task.as_str()) {
                 Err(Error::new(ErrorKind::Locked, "locked by an approval"))
             } else {
@@ -287,15 +297,28 @@ impl Stage {
 
     /// An effect that completes the task of a deal; the task has the deal's id.
     pub(crate) fn put_update(&self, id: &str) -> EffectId {
+        let (expect, set) = (TaskFields::default(), TaskFields::default());
+        self.put_write(id, Write::UpdateTask(TaskUpdate { task: id.into(), expect, set }))
+    }
+
+    /// An effect that makes a task about a deal for somebody whom the CRM does not have.
+    pub(crate) fn put_creation(&self, id: &str) -> EffectId {
+        let task = NewTask {
+            record: Some(deal(id)),
+            owner: "zed".into(),
+            subject: "Prepare a proposal".into(),
+            body: String::new(),
+            due_date: start().date_naive(),
+            due_at: start(),
+        };
+        self.put_write(id, Write::CreateTask(task))
+    }
+
+    fn put_write(&self, id: &str, write: Write) -> EffectId {
         let record = deal(id);
         let subject = Subject::Record(&record);
         let connection = record.connection.clone();
         let key = EffectId::new(&connection, &"r".into(), subject, 1, 0, &"1d".into(), "owner", Channel::Task);
-        let write = Write::UpdateTask(TaskUpdate {
-            task: id.into(),
-            expect: TaskFields::default(),
-            set: TaskFields::default(),
-        });
         let effect = Effect {
             id: key,
             case: dealclock_model::CaseId::Record(record),

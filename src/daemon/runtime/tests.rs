@@ -5,6 +5,7 @@ use dealclock_connector::{Acknowledgement, Bucket, Cursor, FeedPage, Hint, Next,
 use dealclock_model::effect::Lane;
 
 use super::connection::Phase;
+use super::mishaps::Mishaps;
 use super::names;
 use super::script::{Stage, deal, start};
 use super::signals::LoopId;
@@ -165,6 +166,47 @@ async fn a_locked_write_goes_after_a_change_of_its_record_or_after_an_hour() {
     assert_eq!(stage.crm.now().written, ["1"]);
     stage.pass(Duration::minutes(60)).await;
     assert_eq!(stage.crm.now().written, ["1", "2"]);
+}
+
+fn counted(stage: &Stage, name: &str) -> Option<(u64, String, String)> {
+    let known: Option<Mishaps> = stage.runtime.store().meta(name).unwrap();
+    known.map(|known| (known.count, known.record, known.reason))
+}
+
+#[tokio::test]
+async fn refused_reminders_are_counted_with_the_reason_of_the_last() {
+    let stage = Stage::live().await;
+    let refused = names::refused(&"acme".into());
+    assert_eq!(counted(&stage, &refused), None);
+    stage.crm.now().deals.extend([("1", "Open"), ("2", "Open")]);
+    stage.put_creation("1");
+    stage.pass(Duration::minutes(1)).await;
+    stage.put_creation("2");
+    stage.put_update("1");
+    stage.pass(Duration::minutes(1)).await;
+    let last = (2, deal("2").to_string(), "there is no person zed".to_owned());
+    assert_eq!(counted(&stage, &refused), Some(last));
+}
+
+#[tokio::test]
+async fn records_that_cannot_be_judged_are_counted_until_they_can() {
+    let stage = Stage::live().await;
+    let parked = names::parked(&"acme".into());
+    stage.crm.now().deals.extend([("1", "Open"), ("2", "Open"), ("3", "Open")]);
+    stage.crm.now().unreadable.extend(["1", "2"]);
+    let look = async || {
+        for id in ["1", "2", "3"] {
+            hint(&stage, Hint::Record(deal(id)));
+        }
+        stage.pass(Duration::minutes(1)).await;
+        counted(&stage, &parked).map(|(count, ..)| count)
+    };
+    assert_eq!(look().await, Some(2));
+    assert_eq!(look().await, Some(2), "once each");
+    stage.crm.now().unreadable.remove("1");
+    assert_eq!(look().await, Some(1));
+    stage.crm.now().deals.remove("2");
+    assert_eq!(look().await, None, "it is gone");
 }
 
 #[tokio::test]
