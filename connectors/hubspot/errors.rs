@@ -6,6 +6,7 @@ use bytes::Bytes;
 use chrono::Duration;
 use chrono_tz::Tz;
 use dealclock_connector::answer::{Garbled, read_json, retry_after};
+use dealclock_connector::value::begin_of;
 use dealclock_connector::{Bucket, Error, ErrorKind, IfLost, TransportError, redact};
 use dealclock_model::Instant;
 use http::{Response, StatusCode};
@@ -167,11 +168,8 @@ pub fn explain(failure: &Failure) -> String {
 
 /// The next midnight in a zone, or the first instant after it where midnight does not exist.
 fn next_midnight(now: Instant, zone: Tz) -> Instant {
-    let today = now.with_timezone(&zone).date_naive();
-    let midnight = today.succ_opt().and_then(|date| date.and_hms_opt(0, 0, 0));
-    midnight
-        .and_then(|local| (0..4).find_map(|hours| (local + Duration::hours(hours)).and_local_timezone(zone).earliest()))
-        .map_or(now + LONGEST_WAIT, |midnight| midnight.to_utc())
+    let tomorrow = now.with_timezone(&zone).date_naive().succ_opt();
+    tomorrow.and_then(|date| begin_of(date, zone)).unwrap_or(now + LONGEST_WAIT)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod quota;
 pub mod redact;
 pub mod transport;
 pub mod unfinished;
+pub mod value;
 
 pub use approval::{NativeApproval, NativeApprovals, Ruling, Standing, Submission, WorkItem};
 pub use auth::{Access, Authorizer, StaticToken};

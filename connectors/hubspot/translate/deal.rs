@@ -1,13 +1,14 @@
 //! A change of a deal's fields into properties, as far as they still hold what was expected.
 
 use chrono::SecondsFormat;
+use dealclock_connector::value::begin_of;
 use dealclock_connector::{Error, ErrorKind};
 use dealclock_model::effect::RecordUpdate;
 use dealclock_model::record::field;
 use dealclock_model::{FieldName, Value, ValueType};
 use serde_json::{Map, Value as Json};
 
-use super::value::{begin_of, value};
+use super::value::value;
 use crate::api::deal;
 use crate::schema::{Reading, Schema, history_property};
 use crate::wire;

@@ -1,11 +1,10 @@
 //! A property's text into a value of a type.
 
-use std::str::FromStr;
-
-use chrono::{DateTime, Duration, NaiveDate, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
+pub use dealclock_connector::value::NotReadable;
+use dealclock_connector::value::{begin_of, boolean, number};
 use dealclock_model::{Instant, Value, ValueType};
-use rust_decimal::Decimal;
 
 /// Reads a property's text as a value of the type; `Err` when it is none.
 ///
@@ -25,29 +24,12 @@ pub fn value(text: Option<&str>, value_type: ValueType, zone: Tz) -> Result<Valu
     read.ok_or(NotReadable(value_type))
 }
 
-/// The text is no value of this type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotReadable(pub ValueType);
-
 /// Reads an instant: ISO 8601 with or without a fraction, or milliseconds since 1970.
 pub fn instant(text: &str) -> Option<Instant> {
     match text.parse::<i64>() {
         Ok(millis) => DateTime::from_timestamp_millis(millis),
         Err(_) => DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc()),
     }
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-/// Exact up to 28 digits; longer ones, as probabilities come, are rounded.
-fn number(text: &str) -> Option<Decimal> {
-    Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).ok()
 }
 
 fn date(text: &str) -> Option<NaiveDate> {
@@ -60,15 +42,6 @@ fn date_of(text: &str, zone: Tz) -> Option<NaiveDate> {
     let at = instant(text)?;
     let is_plain_date = text.parse::<i64>().is_ok() && at.time() == NaiveTime::MIN;
     Some(if is_plain_date { at.date_naive() } else { at.with_timezone(&zone).date_naive() })
-}
-
-/// The first instant of a local date.
-pub fn begin_of(date: NaiveDate, zone: Tz) -> Option<Instant> {
-    let midnight = date.and_time(NaiveTime::MIN);
-    (0..4).find_map(|hours| {
-        let local = midnight.checked_add_signed(Duration::hours(hours))?;
-        local.and_local_timezone(zone).earliest().map(|at| at.to_utc())
-    })
 }
 
 #[cfg(test)]

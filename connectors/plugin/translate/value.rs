@@ -1,13 +1,11 @@
 //! A value of JSON into a value of a type, and back.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat};
+pub use dealclock_connector::value::NotReadable;
+use dealclock_connector::value::number as number_of;
 use dealclock_model::{Value, ValueType};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
-
-/// The value is none of this type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotReadable(pub ValueType);
 
 /// Reads a value of a type. `null` and the empty text are empty; an empty checkbox is false.
 pub fn value(json: &Json, value_type: ValueType) -> Result<Value, NotReadable> {
@@ -41,12 +39,11 @@ pub fn json(value: &Value) -> Json {
 }
 
 fn number(json: &Json) -> Option<Decimal> {
-    let text = match json {
-        Json::Number(number) => number.to_string(),
-        Json::String(text) => text.clone(),
-        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => return None,
-    };
-    text.parse().or_else(|_| Decimal::from_scientific(&text)).ok()
+    match json {
+        Json::Number(number) => number_of(&number.to_string()),
+        Json::String(text) => number_of(text),
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+    }
 }
 
 #[cfg(test)]

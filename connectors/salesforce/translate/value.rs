@@ -1,9 +1,9 @@
 //! A cell into a value of a type, and a value into what is written.
 
-use std::str::FromStr;
-
-use chrono::{DateTime, Duration, NaiveDate, NaiveTime, SecondsFormat};
+use chrono::{DateTime, NaiveDate, SecondsFormat};
 use chrono_tz::Tz;
+pub use dealclock_connector::value::NotReadable;
+use dealclock_connector::value::{begin_of, boolean, number};
 use dealclock_model::{Instant, Value, ValueType};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -51,10 +51,6 @@ pub fn value_of_text(text: &str, value_type: ValueType, zone: Tz) -> Result<Valu
     read.ok_or(NotReadable(value_type))
 }
 
-/// The cell is no value of this type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotReadable(pub ValueType);
-
 /// Reads an instant. Salesforce writes `2026-01-05T09:12:44.000+0000`, without the colon that ISO 8601's profile for the
 /// web wants.
 pub fn instant(text: &str) -> Option<Instant> {
@@ -94,27 +90,6 @@ pub fn http_date(at: Instant) -> String {
 
 fn empty(value_type: ValueType) -> Value {
     if value_type == ValueType::Bool { Value::Bool(false) } else { Value::Null }
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-fn number(text: &str) -> Option<Decimal> {
-    Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).ok()
-}
-
-/// The first instant of a local date.
-fn begin_of(date: NaiveDate, zone: Tz) -> Option<Instant> {
-    let midnight = date.and_time(NaiveTime::MIN);
-    (0..4).find_map(|hours| {
-        let local = midnight.checked_add_signed(Duration::hours(hours))?;
-        local.and_local_timezone(zone).earliest().map(|at| at.to_utc())
-    })
 }
 
 #[cfg(test)]
