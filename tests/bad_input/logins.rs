@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use dealclock_sandbox::{AdminAct, Crm};
 
 use crate::account::TOKEN;
-use crate::world::{Entrance, World};
+use crate::configuration::Entrance;
+use crate::world::World;
 
 /// What only a person can mend is tried every quarter of an hour, six hours long.
 const SLOWLY: u64 = 25;

@@ -29,6 +29,7 @@
 #![allow(clippy::unwrap_used, reason = "everything here is a test, the helpers too")]
 
 mod account;
+mod configuration;
 mod daemon;
 mod files;
 mod logins;

@@ -2,8 +2,9 @@
 
 use dealclock_sandbox::{AdminAct, Crm, Limits};
 
+use crate::configuration::Entrance;
 use crate::files::RULE;
-use crate::world::{Entrance, MENDED, World};
+use crate::world::{MENDED, World};
 
 #[tokio::test]
 async fn a_permission_set_that_was_taken_away_is_named_and_setup_gives_it_again() {

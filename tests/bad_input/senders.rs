@@ -2,7 +2,8 @@
 
 use dealclock_sandbox::Crm;
 
-use crate::world::{Entrance, World};
+use crate::configuration::Entrance;
+use crate::world::World;
 
 /// An Outbound Message of another org about an opportunity.
 const FOREIGN: &str = r#"<?xml version="1.0" encoding="UTF-8"?>

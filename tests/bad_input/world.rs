@@ -4,8 +4,6 @@
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::future::Future;
-use std::net::TcpListener as Listener;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -13,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dealclock_sandbox::edit::{Edit, Properties};
 use dealclock_sandbox::time::{Director, TimeMode, VirtualTime, routes};
-use dealclock_sandbox::{AdminAct, App, Crm, HubSpotApp, OrgOptions, Sandbox, serve_with};
+use dealclock_sandbox::{AdminAct, Crm, OrgOptions, Sandbox, serve_with};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -21,8 +19,8 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use crate::account::{ANNA, Account, TOKEN};
+use crate::configuration::{Entrance, write};
 use crate::daemon::at;
-use crate::files::RULE;
 
 /// Whatever has not come about after so long never will.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -31,17 +29,6 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub const BROKEN: &str = "Tue 06:07";
 /// When it is mended.
 pub const MENDED: &str = "Tue 12:07";
-
-/// What lets the daemon in.
-#[derive(Clone, Copy, Debug)]
-pub enum Entrance {
-    /// A token that stays.
-    Token,
-    /// The app's own id and secret.
-    App,
-    /// A person, who allows the app.
-    Person,
-}
 
 /// An account, the directory of an administrator, and a daemon.
 pub struct World {
@@ -81,7 +68,7 @@ impl World {
         let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(serve_with(sandbox.clone(), routes(time.clone()), listener));
         let world = World { sandbox, address, crm, time, directory: tempfile::tempdir().unwrap(), daemon: None };
-        world.write_files(entrance);
+        write(world.directory.path(), crm, entrance, &world.address);
         if let Entrance::Person = entrance {
             world.allow().await;
         }
@@ -143,11 +130,14 @@ impl World {
     /// Lets time pass while the daemon follows it.
     pub async fn until(&mut self, when: &str) {
         let daemon = self.daemon.as_mut().unwrap();
-        let ended = tokio::select! {
-            _ = self.time.sleep("test", at(when)) => None,
-            ended = daemon.wait() => Some(format!("the daemon ended: {}", ended.unwrap())),
-            () = tokio::time::sleep(LIMIT) => Some("time stands still".to_owned()),
+        let passing = async {
+            tokio::select! {
+                _ = self.time.sleep("test", at(when)) => None,
+                ended = daemon.wait() => Some(format!("the daemon ended: {}", ended.unwrap())),
+            }
         };
+        let ended = tokio::time::timeout(LIMIT, passing).await;
+        let ended = ended.unwrap_or_else(|_| Some("time stands still".to_owned()));
         if let Some(what) = ended {
             panic!("{when} never came, {what}: {}", self.logged());
         }
@@ -295,59 +285,6 @@ impl World {
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
-
-    fn write_files(&self, entrance: Entrance) {
-        std::fs::create_dir(self.path("rules")).unwrap();
-        self.set_rule(RULE);
-        let (kind, complex, stages, id, app_secret) = match self.crm {
-            Crm::HubSpot => {
-                let app = HubSpotApp::default();
-                ("hubspot", "complex", ["appointmentscheduled", "contractsent"], app.client_id, app.client_secret)
-            }
-            Crm::Salesforce => {
-                let app = App::default();
-                ("salesforce", "Complex__c", ["Prospecting", "Negotiation/Review"], app.client_id, app.client_secret)
-            }
-        };
-        let login = |grant: &str| {
-            format!(
-                "[connection.acme.auth]\ngrant = \"{grant}\"\nclient_id = \"{id}\"\n\
-                 client_secret = {{ file = \"secret\" }}\n"
-            )
-        };
-        let (token, auth, secret) = match entrance {
-            Entrance::Token => ("token = { file = \"secret\" }\n", String::new(), TOKEN),
-            Entrance::App => ("", login("client_credentials"), app_secret.as_str()),
-            Entrance::Person => ("", login("authorization_code"), app_secret.as_str()),
-        };
-        let (address, port, [open, sent]) = (&self.address, free_port(), stages);
-        let config = format!(
-            r#"[clock]
-follow = "{address}"
-
-[web]
-listen = "127.0.0.1:{port}"
-
-[connection.acme]
-kind = "{kind}"
-{token}base_url = "{address}"
-allow_local = true
-poll = "1h"
-
-{auth}
-[connection.acme.fields.opportunity]
-complex = {{ field = "{complex}" }}
-
-[connection.acme.stages]
-Open = ["{open}"]
-"Contract Sent" = ["{sent}"]
-"#
-        );
-        std::fs::write(self.path("dealclock.toml"), config).unwrap();
-        let mut file = OpenOptions::new();
-        let mut file = file.write(true).create_new(true).mode(0o600).open(self.path("secret")).unwrap();
-        std::io::Write::write_all(&mut file, secret.as_bytes()).unwrap();
-    }
 }
 
 fn hear(output: &Output) -> Said {
@@ -367,9 +304,4 @@ fn assert_words(who: &str, told: &str, words: &[&str]) {
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> u16 {
-    Listener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
