@@ -8,8 +8,10 @@ two pages, however many rows changed at one instant.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 from lines import Json
 from tables import Folder, Row, Table
@@ -18,6 +20,8 @@ OPPORTUNITIES = "opportunities.csv"
 HISTORY = "history.csv"
 PEOPLE = "people.csv"
 SEEN = "seen.json"
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass
@@ -84,15 +88,29 @@ def note_row(memory: Memory, key: str, row: Row, now: str, columns: list[str]) -
         return
     memory.counter += 1
     stamp = max(now, before.stamp) if before else now
-    since = before.since if before else row.get("created_at") or now
+    since = before.since if before else instant_of(row, "created_at") or now
     values = {column: row[column] for column in columns}
     memory.records[key] = Seen(digest, memory.counter, stamp, since, values=values)
     for column, value in values.items():
         if before is None:
-            entered = row.get("stage_entered_at") if column == "stage" else None
+            entered = instant_of(row, "stage_entered_at") if column == "stage" else None
             yield {"record": key, "field": column, "since": entered or since, "value": value}
         elif before.values.get(column) != value:
             yield {"record": key, "field": column, "since": stamp, "value": value}
+
+
+def instant_of(row: Row, column: str) -> str | None:
+    """The instant in a cell; `None` where there is none, or something else, such as a date alone."""
+    cell = row.get(column, "").strip()
+    try:
+        return cell if INSTANT.fullmatch(cell) and datetime.fromisoformat(cell) else None
+    except ValueError:
+        return None
+
+
+def unreadable_instant(row: Row, column: str) -> str | None:
+    """What stands in a cell in place of an instant, if anything does."""
+    return None if instant_of(row, column) else row.get(column, "").strip() or None
 
 
 def append_history(folder: Folder, past: list[Row]) -> None:

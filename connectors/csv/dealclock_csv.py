@@ -250,7 +250,7 @@ class Crm:
                 entries = [
                     {"since": row["since"], "value": value_of(row["value"], kinds[name])}
                     for row in rows
-                    if name in columns and (row["record"], row["field"]) == (record["id"], columns[name])
+                    if changes.instant_of(row, "since") and name in columns and (row["record"], row["field"]) == (record["id"], columns[name])
                 ]
                 if entries:
                     fields[name] = sorted(entries, key=lambda entry: entry["since"])
@@ -293,7 +293,7 @@ class Crm:
         """When each opportunity entered each stage, in order."""
         entered: dict[tuple[str, str], list[str]] = {}
         for row in self._folder.load(HISTORY).rows:
-            if row["field"] == "stage":
+            if row["field"] == "stage" and changes.instant_of(row, "since"):
                 entered.setdefault((row["record"], row["value"]), []).append(row["since"])
         return {place: sorted(times) for place, times in entered.items()}
 
@@ -311,8 +311,10 @@ class Crm:
             amount_record=fields["amount"],
             currency=fields["currency"] or self._currency,
             stage_id=fields["stage"],
-            stage_entered_at=entered.get((key, fields["stage"] or ""), [None])[-1],
-            created_at=seen.since,
+            # What is no instant stays as it is, and parks the row: nobody knows from when its clock counts.
+            stage_entered_at=changes.unreadable_instant(row, "stage_entered_at")
+            or entered.get((key, fields["stage"] or ""), [None])[-1],
+            created_at=row.get("created_at", "").strip() or seen.since,
             modified_at=seen.stamp,
         )
         return {"state": "present", "id": key, "stamp": seen.stamp, "owner": row.get("owner", ""), "fields": fields}
