@@ -13,7 +13,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
-use crate::api::LOGIN_HOSTS;
+use crate::api::{LOGIN_HOSTS, data};
 use crate::errors::{Asked, Refusal, garbled, lost, never_renews, refused};
 use crate::wire::Failures;
 
@@ -214,7 +214,10 @@ impl Client {
         if answer.status().is_success() || answer.status() == StatusCode::NOT_MODIFIED {
             return Ok(answer);
         }
-        let refusal = refused(asked, &answer);
+        let refusal = match is_nobody_there(call, answer.status()) {
+            true => refused(asked, &answer).about_the_address(),
+            false => refused(asked, &answer),
+        };
         if let Some(until) = refusal.pause {
             self.quota.pause(None, until);
         }
@@ -287,6 +290,12 @@ impl Steps<'_> {
     pub fn finish(self) {
         self.client.unfinished.finish(self.verb);
     }
+}
+
+/// Whether a call of many parts came to an address that is none: whoever answered so, such as a gateway, has read no part.
+fn is_nobody_there(call: &Call, status: StatusCode) -> bool {
+    let is_unknown = matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE);
+    is_unknown && call.path.starts_with(&data("/composite"))
 }
 
 /// Whether another token would be let in.

@@ -30,6 +30,14 @@ impl Refusal {
         Refusal { error, status: None, failures: Vec::new(), pause: None }
     }
 
+    /// The same about the address and not about what was sent: it may be asked again, and nothing is given up for it.
+    pub fn about_the_address(mut self) -> Refusal {
+        if self.error.kind == ErrorKind::Rejected {
+            self.error.kind = ErrorKind::Transient { retry_at: None };
+        }
+        self
+    }
+
     /// Whether the answer had this status.
     pub fn is(&self, status: StatusCode) -> bool {
         self.status == Some(status)
@@ -180,7 +188,8 @@ fn by_status(asked: Asked, status: StatusCode, wait: Option<Instant>) -> ErrorKi
         412 => ErrorKind::Conflict,
         420 | 429 => ErrorKind::Throttled { until: wait.unwrap_or(asked.now + CROWDED) },
         408 | 500..=599 => asked.if_lost.kind(wait),
-        300..=399 => asked.if_lost.kind(None),
+        // An error in place of the results of a success: who knows what became of it.
+        200..=399 => asked.if_lost.kind(None),
         _ => ErrorKind::Rejected,
     }
 }

@@ -233,6 +233,25 @@ async fn refusals_inside_a_success_are_told_by_their_codes() {
 }
 
 #[tokio::test]
+async fn no_reminder_is_given_up_for_what_a_call_as_a_whole_came_to() {
+    let check = async |status: u16, applied: bool, kind: ErrorKind| {
+        let account = Account::new();
+        let writes = reminders(&account, 1);
+        account.connector.check().await.unwrap();
+        let fault = Fault::Status { code: status, retry_after: None, applied };
+        account.sandbox.set_faults(vec![FaultRule::once("sf.collections.create", fault)]);
+        assert_eq!(apply(&account, &writes).await.remove(0).unwrap_err().kind, kind, "{status}");
+        let receipt = apply(&account, &writes).await.remove(0).unwrap();
+        assert_eq!((receipt.found, account.query("SELECT Id FROM Task").len()), (applied, 1), "{status}");
+    };
+    for nobody_there in [404, 405, 410] {
+        check(nobody_there, false, ErrorKind::Transient { retry_at: None }).await;
+    }
+    check(200, false, ErrorKind::Unknown).await;
+    check(200, true, ErrorKind::Unknown).await;
+}
+
+#[tokio::test]
 async fn a_limit_is_told_with_when_to_try_again_and_makes_no_login() {
     let account = Account::new();
     let writes = reminders(&account, 1);
