@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use dealclock_connector::{Error, ErrorKind, IfLost, Priority, Result};
 use dealclock_model::effect::NewTask;
 use dealclock_model::{EffectId, Receipt, Write};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::HubSpot;
@@ -125,6 +126,10 @@ impl HubSpot {
             };
             match self.client.ask::<Batch>(call).await {
                 Ok(batch) => split(kind, part, &batch, self.client.now(), outcomes, refused),
+                Err(refusal) if is_nobody_there(&refusal) => {
+                    let error = Error { kind: ErrorKind::Transient { retry_at: None }, ..refusal.error };
+                    outcomes.extend(part.iter().map(|input| (input.effect, Err(error.clone()))));
+                }
                 Err(refusal) if refusal.is_about_content() && part.len() > 1 => {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.extend([second, first]);
@@ -197,6 +202,13 @@ fn is_about(failure: &Failure, input: &Input) -> bool {
     let ids = [failure.context_of("ids"), failure.context_of("id")].concat();
     let key = input.effect.to_string();
     traces.contains(&key.as_str()) || input.body["id"].as_str().is_some_and(|id| ids.contains(&id))
+}
+
+/// Whether the call came to an address that is none: whoever answered so, such as a gateway, has read no input, and no
+/// reminder is given up for it.
+fn is_nobody_there(refusal: &Refusal) -> bool {
+    let is_unknown = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::GONE];
+    is_unknown.into_iter().any(|status| refusal.is(status)) && refusal.failure.category.text() != "OBJECT_NOT_FOUND"
 }
 
 fn give_to_all(part: &[Input], refusal: &Refusal, outcomes: &mut Outcomes, refused: &mut Vec<(EffectId, Error)>) {

@@ -127,6 +127,10 @@ async fn refusals_before_the_write_say_when_to_try_again_and_write_nothing() {
         (status(429, Some("7")), throttled(7)),
         (status(429, Some("99999999")), throttled(86_400)),
         (status(477, Some("60")), throttled(60)),
+        // Whoever knows no such address, such as a gateway, has read no reminder, and none is given up for it.
+        (status(404, None), ErrorKind::Transient { retry_at: None }),
+        (status(405, None), ErrorKind::Transient { retry_at: None }),
+        (status(410, None), ErrorKind::Transient { retry_at: None }),
     ] {
         let account = Account::new();
         let id = account.add_deals(1).remove(0);
