@@ -1,5 +1,6 @@
 //! What happened to a record, why, why not, and what comes next and when: answered from the journal.
 
+use chrono_tz::Tz;
 use dealclock_engine::Ruleset;
 use dealclock_engine::decide::{outlook, why_not};
 use dealclock_model::case::{Clock, Gone};
@@ -21,6 +22,8 @@ pub struct Explanation {
     pub url: Option<String>,
     /// The owner's name.
     pub owner: Option<String>,
+    /// The zone in which its days are counted: its clock's, else its owner's.
+    pub zone: Tz,
     /// The moment up to which it is known.
     pub as_of: Option<Instant>,
     /// Why it is not there, when it is not.
@@ -68,6 +71,14 @@ pub enum ExplainError {
          `dealclock status` that the first read is complete"
     )]
     Unknown(String),
+    /// What stands before the slash is no connection.
+    #[error("there is no connection `{name}`; configured: {}", connections.join(", "))]
+    NoConnection {
+        /// What was asked for.
+        name: String,
+        /// The connections.
+        connections: Vec<String>,
+    },
     /// Two connections know a record of this id.
     #[error("`{asked}` is known on {}; say which, as in `{}/{asked}`", connections.join(" and "), connections[0])]
     Ambiguous {
@@ -83,26 +94,77 @@ pub enum ExplainError {
 
 /// Finds a record by id, `connection/id`, `connection/object/id`, or its address in the CRM.
 pub fn find(store: &Store, connections: &[ConnectionId], asked: &str) -> Result<RecordRef, ExplainError> {
-    let parts: Vec<&str> = asked.trim().trim_end_matches('/').split('/').collect();
-    let last = parts.last().copied().unwrap_or_default();
-    let id = last.split(['?', '#']).next().unwrap_or_default();
+    let parts = segments(asked);
+    let is_address = asked.contains("://");
     let named = connections.iter().find(|connection| parts.len() > 1 && parts[0] == connection.as_str());
+    if named.is_none() && parts.len() > 1 && !is_address {
+        return Err(ExplainError::NoConnection {
+            name: parts[0].to_owned(),
+            connections: connections.iter().map(ToString::to_string).collect(),
+        });
+    }
     let candidates: Vec<_> = named.map_or_else(|| connections.iter().collect(), |connection| vec![connection]);
-    let mut found = Vec::new();
-    for connection in candidates {
-        let record = RecordRef { connection: connection.clone(), object: Object::Opportunity, id: RecordId::from(id) };
-        if store.case(&CaseId::Record(record.clone()))?.is_some() {
-            found.push(record);
+    for (place, id) in parts.iter().enumerate().rev() {
+        let is_last = place + 1 == parts.len();
+        let mut found = Vec::new();
+        for connection in &candidates {
+            found.extend(known(store, connection, id)?.filter(|known| is_last || known.stands_at(place)));
+        }
+        match found.len() {
+            0 if is_address => {}
+            0 => break,
+            1 => return Ok(found.remove(0).record),
+            _ => {
+                return Err(ExplainError::Ambiguous {
+                    asked: (*id).to_owned(),
+                    connections: found.iter().map(|known| known.record.connection.to_string()).collect(),
+                });
+            }
         }
     }
-    match found.len() {
-        0 => Err(ExplainError::Unknown(asked.to_owned())),
-        1 => Ok(found.remove(0)),
-        _ => Err(ExplainError::Ambiguous {
-            asked: id.to_owned(),
-            connections: found.iter().map(|record| record.connection.to_string()).collect(),
-        }),
+    Err(ExplainError::Unknown(asked.to_owned()))
+}
+
+/// What stands between the slashes of an id or an address, without what an address asks of its page.
+fn segments(asked: &str) -> Vec<&str> {
+    let path = asked.trim().split(['?', '#']).next().unwrap_or_default();
+    path.trim_end_matches('/').split('/').collect()
+}
+
+/// A record that answers to an id.
+struct Known {
+    record: RecordRef,
+    url: Option<String>,
+}
+
+impl Known {
+    /// Whether the record's own address has its id at this place: the other parts of an address may be ids of others.
+    fn stands_at(&self, place: usize) -> bool {
+        self.url.as_deref().is_some_and(|url| segments(url).get(place) == Some(&self.record.id.as_str()))
     }
+}
+
+/// Letters of an id that tells large letters from small ones, and of the same id with the letters that make it fit for
+/// programs that do not. A CRM may show either.
+/// <https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/field_types.htm>
+const SHORT_ID: usize = 15;
+const LONG_ID: usize = 18;
+
+fn known(store: &Store, connection: &ConnectionId, id: &str) -> Result<Option<Known>, StoreError> {
+    let asked = RecordId::from(id);
+    let mut ids = vec![asked.clone()];
+    if id.len() == SHORT_ID {
+        let next = store.record_ids(connection, Object::Opportunity, Some(&asked), 1)?;
+        ids.extend(next.into_iter().filter(|long| long.as_str().len() == LONG_ID && long.as_str().starts_with(id)));
+    }
+    for id in ids {
+        let record = RecordRef { connection: connection.clone(), object: Object::Opportunity, id };
+        if let Some(case) = store.case(&CaseId::Record(record.clone()))? {
+            let url = case.as_record().and_then(|case| case.record.as_ref()?.url.clone());
+            return Ok(Some(Known { record, url }));
+        }
+    }
+    Ok(None)
 }
 
 /// Explains a record.
@@ -130,7 +192,9 @@ pub fn explain(
             .collect(),
     });
     let rules = rules.collect();
-    let waiting = store.locked(&id)?.into_iter().map(locked).collect();
+    let owner_zone = people.zone_of(known.record.as_ref().and_then(|state| state.owner.as_ref()));
+    let zone = known.clocks.values().next().map_or(owner_zone, |clock| clock.zone);
+    let waiting = store.locked(&id)?.into_iter().map(|entry| locked(entry, zone)).collect();
     let journal = store.journal(&id, None, JOURNAL)?.into_iter().map(|(_, entry)| entry).collect();
     let state = known.record;
     let owner = state.as_ref().and_then(|state| state.owner.as_ref());
@@ -138,6 +202,7 @@ pub fn explain(
         name: state.as_ref().map(|state| state.name().to_owned()),
         url: state.as_ref().and_then(|state| state.url.clone()),
         owner: owner.map(|id| people.get(id).map_or_else(|| id.to_string(), |person| person.name.clone())),
+        zone,
         parked: state.and_then(|state| state.parked),
         as_of: known.as_of,
         gone: known.gone,
@@ -148,11 +213,78 @@ pub fn explain(
     })
 }
 
-fn locked(entry: OutboxEntry) -> String {
+fn locked(entry: OutboxEntry, zone: Tz) -> String {
     let why = entry.note.map(|note| format!(" ({note})")).unwrap_or_default();
-    let again = entry.not_before.format("%Y-%m-%d %H:%M:%SZ");
+    let again = entry.not_before.with_timezone(&zone).format("%Y-%m-%d %H:%M");
     format!(
         "step {} waits: the record is locked{why}; tried again at {again}, or once it is unlocked",
         entry.effect.step
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use dealclock_model::{Record, Value};
+    use dealclock_store::{Batch, Options};
+
+    use super::*;
+
+    const LONG: &str = "006Hs00001AbCdEIAV";
+
+    /// The record that an argument finds, or the words that refuse it.
+    fn found(asked: &str) -> Result<String, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&Options::new(directory.path())).unwrap();
+        let mut batch = Batch::new();
+        let url = format!("https://acme.example/lightning/r/Opportunity/{LONG}/view");
+        for (connection, id, url) in [
+            ("acme", LONG, Some(url)),
+            ("acme", "815", None),
+            ("acme", "12", Some("https://app.example/contacts/815/record/0-3/12".into())),
+            ("other", "12", None),
+        ] {
+            let record = RecordRef { connection: connection.into(), object: Object::Opportunity, id: id.into() };
+            let id = CaseId::Record(record);
+            let fields = [("name".into(), Value::text("A deal"))].into();
+            let mut case = Case::new(&id);
+            let Case::Record(known) = &mut case else { panic!("it is a record's case") };
+            known.record = Some(Record { owner: None, fields, url, parked: None });
+            batch.put_case(&id, &case);
+        }
+        store.commit(batch).unwrap();
+        let connections = ["acme".into(), "other".into()];
+        find(&store, &connections, asked).map(|record| record.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_record_is_found_by_its_address_and_by_either_of_its_ids() {
+        let long = Ok(format!("acme/opportunity/{LONG}"));
+        for asked in [
+            LONG,
+            &LONG[..SHORT_ID],
+            &format!("acme/{LONG}"),
+            &format!("acme/opportunity/{LONG}"),
+            &format!("https://acme.example/lightning/r/Opportunity/{LONG}/view"),
+            &format!("https://acme.example/lightning/r/Opportunity/{LONG}/view?ws=%2Flightning"),
+            &format!("https://acme.example/{}", &LONG[..SHORT_ID]),
+        ] {
+            assert_eq!(found(asked), long, "{asked}");
+        }
+        assert_eq!(found("acme/12").unwrap(), "acme/opportunity/12");
+        assert_eq!(found("other/12/").unwrap(), "other/opportunity/12");
+    }
+
+    #[test]
+    fn what_names_no_record_or_several_is_refused_with_the_reason() {
+        for (asked, reason) in [
+            ("12", "`12` is known on acme and other"),
+            ("nowhere/12", "there is no connection `nowhere`; configured: acme, other"),
+            (&LONG[..14], "no record"),
+            // An account's number in an address is not a record's.
+            ("https://app.example/contacts/815/record/0-3/99", "no record"),
+        ] {
+            let words = found(asked).unwrap_err();
+            assert!(words.starts_with(reason), "{asked}: {words}");
+        }
+    }
 }

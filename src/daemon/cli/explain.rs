@@ -1,5 +1,9 @@
 //! `dealclock explain`: what happened to a record, why, why not, and what comes next.
 
+use std::collections::BTreeSet;
+
+use chrono_tz::Tz;
+use dealclock_model::Instant;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
@@ -34,7 +38,9 @@ pub(super) async fn run(args: ExplainArgs, context: Context) -> Result<Exit, Fai
 impl From<ExplainError> for Failure {
     fn from(error: ExplainError) -> Failure {
         match error {
-            ExplainError::Unknown(_) | ExplainError::Ambiguous { .. } => Failure::new(Exit::Found, error.to_string()),
+            ExplainError::Unknown(_) | ExplainError::Ambiguous { .. } | ExplainError::NoConnection { .. } => {
+                Failure::new(Exit::Found, error.to_string())
+            }
             ExplainError::Store(error) => error.into(),
         }
     }
@@ -54,6 +60,9 @@ fn print(told: &Value, context: &Context) {
     if let Some(url) = told["url"].as_str() {
         output.text(url);
     }
+    let zone: Tz = serde_json::from_value(told["zone"].clone()).unwrap_or(Tz::UTC);
+    let moment = |value: &Value| moment(value, zone);
+    output.text(format_args!("Times are those of {zone}."));
     for waiting in told["waiting"].as_array().into_iter().flatten() {
         output.text(word(waiting));
     }
@@ -61,23 +70,89 @@ fn print(told: &Value, context: &Context) {
         output.text(format_args!("\n{} ({})", word(&rule["title"]).bold(), word(&rule["rule"])));
         output.text(format_args!("  now    {}", word(&rule["now"])));
         if let Some(clock) = rule["clock"].as_object() {
-            output.text(format_args!(
-                "  clock  {}, episode {}, round {}, from {} to {}",
-                word(&clock["state"]),
-                clock["episode"],
-                clock["round"],
-                word(&clock["zero"]),
-                word(&clock["deadline"])
-            ));
+            let (state, from, to) = (word(&clock["state"]), moment(&clock["zero"]), moment(&clock["deadline"]));
+            let often = often(clock["episode"].as_u64(), clock["round"].as_u64());
+            output.text(format_args!("  clock  {state}, from {from} to {to}{often}"));
         }
         for next in rule["next"].as_array().into_iter().flatten() {
-            output.text(format_args!("  next   {}  {}", word(&next["at"]), word(&next["what"])));
+            output.text(format_args!("  next   {}  {}", moment(&next["at"]), word(&next["what"])));
         }
     }
     output.text("");
+    let mut said = BTreeSet::new();
     for entry in told["journal"].as_array().into_iter().flatten() {
         let what = word(&entry["what"]);
         let step = entry["step"].as_str().map(|step| format!(" {step}")).unwrap_or_default();
-        output.text(format_args!("{}  {}{step}  {}", word(&entry["at"]), what.cyan(), word(&entry["why"])));
+        output.text(format_args!("{}  {}{step}  {}", moment(&entry["at"]), what.cyan(), word(&entry["why"])));
+        said.insert(what);
+    }
+    let unusual: Vec<_> = LEGEND.iter().filter(|(what, _)| said.contains(*what)).collect();
+    if !unusual.is_empty() {
+        output.text("");
+    }
+    for (what, meaning) in unusual {
+        output.text(format_args!("{}: {meaning}", what.cyan()));
+    }
+}
+
+/// Words of the journal that do not explain themselves.
+const LEGEND: [(&str, &str); 10] = [
+    ("fired", "the step is due; it is written next"),
+    ("applied", "the CRM, or the mail server, has it"),
+    ("refused", "the CRM, or the mail server, does not take it, and it is not tried again"),
+    ("superseded", "it is not sent, for the reason that is given"),
+    ("rerouted", "it goes to somebody else than the rule names"),
+    ("void", "the clock ended without a result: the rule does not apply any more"),
+    ("replanned", "the deadline or the steps were reckoned anew"),
+    ("wiggled", "it left the rule and came back before anybody looked"),
+    ("stale", "it was known already, or newer facts were"),
+    ("absorbed", "the steps of the record that was merged into this one count as sent"),
+];
+
+/// An instant of the document to the minute, in a zone.
+fn moment(value: &Value, zone: Tz) -> String {
+    let at: Option<Instant> = serde_json::from_value(value.clone()).ok();
+    at.map_or_else(|| "-".to_owned(), |at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string())
+}
+
+/// How often the rule began to apply, and how often it was planned anew since, where that is worth a word.
+fn often(episode: Option<u64>, round: Option<u64>) -> String {
+    let mut words = String::new();
+    if let Some(episode) = episode.filter(|episode| *episode > 1) {
+        words.push_str(&format!("; it is the rule's start number {episode} for this record"));
+    }
+    match round.unwrap_or_default() {
+        0 => {}
+        1 => words.push_str("; planned anew once"),
+        round => words.push_str(&format!("; planned anew {round} times")),
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use dealclock_model::What;
+
+    use super::*;
+
+    #[test]
+    fn the_legend_explains_words_of_the_journal() {
+        let words = What::ALL.map(|what| serde_json::to_value(what).unwrap());
+        for (word, _) in LEGEND {
+            assert!(words.contains(&Value::from(word)), "{word}");
+        }
+    }
+
+    #[test]
+    fn instants_are_shown_in_the_records_zone_to_the_minute() {
+        let at = Value::from("2026-03-02T00:00:00.123456789Z");
+        assert_eq!(moment(&at, Tz::Europe__Berlin), "2026-03-02 01:00");
+        assert_eq!(moment(&Value::Null, Tz::UTC), "-");
+    }
+
+    #[test]
+    fn a_first_start_that_was_never_planned_anew_is_not_worth_a_word() {
+        assert_eq!(often(Some(1), Some(0)), "");
+        assert_eq!(often(Some(2), Some(1)), "; it is the rule's start number 2 for this record; planned anew once");
     }
 }
