@@ -73,7 +73,7 @@ pub struct Hooks {
 pub struct Calls {
     /// The calls of the last 24 hours.
     pub today: Today,
-    /// When changes are read next.
+    /// When changes are read next; later than usual while the last attempt failed.
     pub next_poll: Option<Instant>,
 }
 
@@ -109,6 +109,9 @@ pub struct ConnectionStatus {
     /// What the CRM sends to us, where it can and we listen.
     #[serde(default)]
     pub hooks: Option<Hooks>,
+    /// Whether a daemon listens to CRMs, and this connection can take nothing from its own.
+    #[serde(default)]
+    pub unheard: bool,
     /// The day's calls, where the account limits them and a daemon runs.
     #[serde(default)]
     pub calls: Option<Calls>,
@@ -200,6 +203,7 @@ fn connection_status(
         next_timer: store.next_timer_on(id, None)?,
         reconciled: store.meta(&names::reconciled(id))?,
         hooks: hooks(sources, id, running)?,
+        unheard: sources.web.is_some() && running.is_some_and(|running| running.spec.connector.webhooks().is_none()),
         calls: running.and_then(|connection| calls(connection, sources.now)),
     })
 }
@@ -217,7 +221,7 @@ fn hooks(sources: &Sources<'_>, id: &ConnectionId, running: Option<&Connection>)
 
 fn calls(connection: &Connection, now: Instant) -> Option<Calls> {
     let quota = connection.spec.connector.quota()?;
-    Some(Calls { today: quota.today(now), next_poll: connection.next_poll(now) })
+    Some(Calls { today: quota.today(now), next_poll: connection.next_attempt(now) })
 }
 
 /// The storms that are held on some connections.

@@ -1,5 +1,6 @@
 //! `dealclock status`: how the daemon is faring.
 
+use dealclock_connector::Today;
 use dealclock_model::Instant;
 use serde_json::Value;
 
@@ -40,10 +41,11 @@ fn print(status: &Value, context: &Context) {
     let output = context.output;
     let running =
         if status["running"] == true { "The daemon is running." } else { "No daemon is running on this store." };
+    let number = |value: &Value| value.as_array().map_or(0, Vec::len) as u64;
     output.text(format_args!(
-        "{running} {} rules, {} events to decide, store {:.1} MB.",
-        status["rules"].as_array().map_or(0, Vec::len),
-        status["inbox"],
+        "{running} {}, {} to decide, store {:.1} MB.",
+        counted(number(&status["rules"]), "rule", "rules"),
+        counted(status["inbox"].as_u64().unwrap_or_default(), "event", "events"),
         status["store"]["size_on_disk"].as_f64().unwrap_or_default() / 1e6,
     ));
     if let Some(refused) = status["rules_refused"].as_str() {
@@ -53,6 +55,7 @@ fn print(status: &Value, context: &Context) {
     let mut rows = table(&["connection", "phase", "data as of", "to write", "next timer", "tasks"]);
     for connection in &connections {
         let phase = match &connection.phase {
+            crate::runtime::Phase::FirstRead if connection.account.is_none() => "not begun",
             crate::runtime::Phase::FirstRead => "first read",
             crate::runtime::Phase::ReadBack { .. } => "reading back",
             crate::runtime::Phase::Live => "live",
@@ -65,7 +68,7 @@ fn print(status: &Value, context: &Context) {
         rows.add_row([
             connection.connection.clone(),
             phase.to_owned(),
-            shown(connection.as_of),
+            if status["running"] == true { shown(connection.as_of) } else { "known while it runs".to_owned() },
             (connection.outbox.waiting + connection.outbox.begun + connection.outbox.locked).to_string(),
             shown(connection.next_timer),
             once.to_owned(),
@@ -76,8 +79,9 @@ fn print(status: &Value, context: &Context) {
         for (work, Trouble { message, retry_at, failures, .. }) in &connection.troubles {
             let again = retry_at.format("%H:%M:%SZ");
             output.text(format_args!(
-                "{}: {work} has failed {failures} times, tried again at {again}: {message}",
-                connection.connection
+                "{}: {work} has failed {}, tried again at {again}: {message}",
+                connection.connection,
+                counted(u64::from(*failures), "time", "times"),
             ));
         }
         print_traffic(connection, context);
@@ -91,15 +95,7 @@ fn print(status: &Value, context: &Context) {
 fn print_traffic(connection: &ConnectionStatus, context: &Context) {
     let (name, output) = (&connection.connection, context.output);
     if let Some(Calls { today, next_poll }) = &connection.calls {
-        let of = |calls: Option<u64>| calls.map_or_else(|| "an unknown number".to_owned(), |calls| calls.to_string());
-        output.text(format_args!(
-            "{name}: {} calls in 24 hours of {} that may be ours; the account's: {} of {}; next poll {}",
-            today.ours,
-            of(today.budget),
-            of(today.all),
-            of(today.limit),
-            shown(*next_poll),
-        ));
+        output.text(format_args!("{name}: {}", told_calls(today, *next_poll)));
     }
     if let Some(Hooks { address, hints, counts }) = &connection.hooks {
         let address = address.as_deref().unwrap_or("known once a daemon has listened");
@@ -115,6 +111,9 @@ fn print_traffic(connection: &ConnectionStatus, context: &Context) {
             ));
         }
     }
+    if connection.unheard {
+        output.text(format_args!("{name}: takes no webhooks; a CRM that signs them needs `webhook_secret`"));
+    }
     if let Some(Mishaps { count, at, record, reason }) = &connection.refused {
         output.text(format_args!(
             "{name}: {} refused since the store began, the last at {} for {record}: {reason}",
@@ -129,8 +128,24 @@ fn print_traffic(connection: &ConnectionStatus, context: &Context) {
         ));
     }
     if connection.outbox.locked > 0 {
-        output.text(format_args!("{name}: {} writes wait: the record is locked", connection.outbox.locked));
+        let waiting = counted(connection.outbox.locked, "write waits", "writes wait");
+        output.text(format_args!("{name}: {waiting}: the record is locked"));
     }
+}
+
+/// The day's calls as far as they are known, and when the next one comes.
+fn told_calls(today: &Today, next_poll: Option<Instant>) -> String {
+    let mut words = format!("{} in 24 hours", counted(today.ours, "call", "calls"));
+    if let Some(budget) = today.budget {
+        words.push_str(&format!(" of {budget} that may be ours"));
+    }
+    if let (Some(all), Some(limit)) = (today.all, today.limit) {
+        words.push_str(&format!("; the account's: {all} of {limit}"));
+    }
+    if let Some(at) = next_poll {
+        words.push_str(&format!("; next poll {}", shown(Some(at))));
+    }
+    words
 }
 
 /// A number with its noun.
@@ -140,4 +155,22 @@ fn counted(number: u64, one: &str, many: &str) -> String {
 
 fn shown(at: Option<Instant>) -> String {
     at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_of_the_days_calls_is_told() {
+        let poll = Instant::from_timestamp(0, 0);
+        let known = Today { ours: 3, budget: Some(57), all: Some(40), limit: Some(1_000) };
+        for (today, next, told) in [
+            (Today { ours: 1, ..Today::default() }, None, "1 call in 24 hours"),
+            (Today { ours: 3, ..Today::default() }, poll, "3 calls in 24 hours; next poll 1970-01-01 00:00:00Z"),
+            (known, None, "3 calls in 24 hours of 57 that may be ours; the account's: 40 of 1000"),
+        ] {
+            assert_eq!(told_calls(&today, next), told);
+        }
+    }
 }

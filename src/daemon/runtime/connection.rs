@@ -159,6 +159,11 @@ impl Connection {
         Some(last + self.paced(self.spec.poll, now))
     }
 
+    /// When changes are read next, for people: a poll that failed waits longer than one that is due.
+    pub fn next_attempt(&self, now: Instant) -> Option<Instant> {
+        self.next_poll(now).into_iter().chain(self.waits(super::poll::WORK, now)).max()
+    }
+
     /// How many hints are followed at once.
     pub fn hints_at_once(&self) -> usize {
         let most = self.spec.connector.descriptor().fetch_batch.clamp(1, 80);

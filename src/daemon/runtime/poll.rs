@@ -11,7 +11,8 @@ use super::ingest::{IngestError, Page};
 use super::signals::LoopId;
 use super::{Connection, Phase, Runtime, RuntimeError, Step, names};
 
-const WORK: &str = "poll";
+/// The work that polls are, by name.
+pub(super) const WORK: &str = "poll";
 
 impl Runtime {
     pub(super) async fn poll_step(&self, connection: &Connection) -> Result<Step, RuntimeError> {

@@ -1,7 +1,7 @@
 //! Hints, the CRM's log, locked records and the day's calls, on a real store beside a scripted CRM.
 
 use chrono::Duration;
-use dealclock_connector::{Acknowledgement, Bucket, Cursor, FeedPage, Hint, Next, Observed, Received};
+use dealclock_connector::{Acknowledgement, Bucket, Cursor, Error, FeedPage, Hint, Next, Observed, Received};
 use dealclock_model::effect::Lane;
 
 use super::connection::Phase;
@@ -223,6 +223,16 @@ async fn polls_slow_down_as_the_day_goes_and_a_restart_knows_what_was_spent() {
     stage.pass(Duration::minutes(20)).await;
     let stage = stage.restarted();
     assert_eq!(stage.quota().today(start()).ours, 5);
+}
+
+#[tokio::test]
+async fn the_next_poll_is_told_as_late_as_a_limit_makes_it() {
+    let stage = Stage::live().await;
+    let (connection, now) = (&stage.runtime.connections()["acme"], stage.runtime.now());
+    assert_eq!(connection.next_attempt(now), Some(now + Duration::minutes(1)));
+    let tomorrow = now + Duration::days(1);
+    connection.failed("poll", &Error::throttled(tomorrow, "the day's calls are used up"), now);
+    assert_eq!(connection.next_attempt(now), Some(tomorrow));
 }
 
 #[tokio::test]
