@@ -52,17 +52,16 @@ struct Sleep<'a> {
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 
 impl Follower {
-    /// Asks the sandbox for its time. `base` is its base address.
+    /// Asks the sandbox for its time. `base` is its base address; `authorities`, as PEM, are trusted beside the system's.
     ///
     /// A daemon that was killed takes its own place again: the name is made from the store's path.
-    pub async fn start(base: &str, store: &Path) -> Result<Follower, FollowError> {
+    pub async fn start(base: &str, authorities: &[u8], store: &Path) -> Result<Follower, FollowError> {
         let url = format!("{}/sandbox/time", base.trim_end_matches('/'));
         let failed = |reason: String| FollowError::NoAnswer { url: url.clone(), reason };
-        let http = reqwest::Client::builder().timeout(ANSWER_WITHIN).no_proxy().build();
-        let http = http.map_err(|error| failed(error.to_string()))?;
+        let http = client(authorities).map_err(|error| failed(innermost(error)))?;
         let answer = http.get(&url).send().await.and_then(reqwest::Response::error_for_status);
-        let answer = answer.map_err(|error| failed(without_url(error)))?;
-        let time: Time = answer.json().await.map_err(|error| failed(without_url(error)))?;
+        let answer = answer.map_err(|error| failed(innermost(error)))?;
+        let time: Time = answer.json().await.map_err(|error| failed(innermost(error)))?;
         let name = format!("daemon at {}", store.display());
         Ok(Follower { url, name, http, clock: Arc::new(HandClock::new(time.now)) })
     }
@@ -100,13 +99,28 @@ impl Follower {
         let failed = |reason: String| FollowError::NoAnswer { url: self.url.clone(), reason };
         let request = self.http.post(format!("{}/sleep", self.url)).json(&Sleep { follower: &self.name, until });
         let answer = request.send().await.and_then(reqwest::Response::error_for_status);
-        let answer = answer.map_err(|error| failed(without_url(error)))?;
-        answer.json().await.map_err(|error| failed(without_url(error)))
+        let answer = answer.map_err(|error| failed(innermost(error)))?;
+        answer.json().await.map_err(|error| failed(innermost(error)))
     }
 }
 
-fn without_url(error: reqwest::Error) -> String {
-    error.without_url().to_string()
+fn client(authorities: &[u8]) -> reqwest::Result<reqwest::Client> {
+    let further = reqwest::Certificate::from_pem_bundle(authorities)?;
+    let mut builder = reqwest::Client::builder().timeout(ANSWER_WITHIN).no_proxy();
+    if !further.is_empty() {
+        builder = builder.tls_certs_merge(further);
+    }
+    builder.build()
+}
+
+/// What lies at the bottom: the layers above it only say that sending failed.
+fn innermost(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
 }
 
 /// The sandbox's time goes in milliseconds: a follower that asked for less would wait for ever.

@@ -14,6 +14,9 @@ use crate::config::{Log, LogFormat};
 /// Libraries that write what crosses the wire into their finer lines: tokens, passwords, whole mails.
 const TALKATIVE: [&str; 7] = ["lettre", "hyper", "hyper_util", "h2", "reqwest", "rustls", "tower"];
 
+/// Libraries whose failures we tell in words of our own, with a way out; theirs only name files of their sources.
+const SPOKEN_FOR: [&str; 1] = ["rustls_platform_verifier"];
+
 /// Begins logging; a second call changes nothing.
 pub fn start(log: &Log) {
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if is_json(log.format) {
@@ -44,7 +47,7 @@ fn is_fit(line: &Metadata<'_>) -> bool {
 
 fn may_say(target: &str, level: Level) -> bool {
     let library = target.split("::").next().unwrap_or(target);
-    !TALKATIVE.contains(&library) || level <= LevelFilter::INFO
+    !SPOKEN_FOR.contains(&library) && (!TALKATIVE.contains(&library) || level <= LevelFilter::INFO)
 }
 
 #[cfg(test)]
@@ -56,6 +59,7 @@ mod tests {
         assert!(!may_say("lettre::transport::smtp::client", Level::DEBUG));
         assert!(!may_say("hyper::proto", Level::TRACE));
         assert!(may_say("reqwest", Level::WARN));
+        assert!(!may_say("rustls_platform_verifier::verification::others", Level::ERROR));
         assert!(may_say("dealclock_daemon::runtime", Level::TRACE));
     }
 }

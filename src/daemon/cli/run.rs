@@ -36,7 +36,7 @@ pub(super) async fn run(_args: RunArgs, context: Context) -> Result<Exit, Failur
 pub async fn serve(loaded: Loaded, context: &Context) -> Result<Exit, Failure> {
     let config = loaded.config.clone();
     let follower = match &config.follow {
-        Some(url) => Some(Follower::start(url.as_str(), &config.store.path).await?),
+        Some(url) => Some(Follower::start(url.as_str(), &authorities_here(&config), &config.store.path).await?),
         None => None,
     };
     let clock: Arc<dyn Clock> = match &follower {
@@ -74,6 +74,19 @@ pub async fn serve(loaded: Loaded, context: &Context) -> Result<Exit, Failure> {
     outcome?;
     tracing::info!("stopped");
     Ok(Exit::Ok)
+}
+
+/// The authorities of the connections to this machine, where the followed clock is too. One that cannot be read is told of
+/// when its connection is opened.
+fn authorities_here(config: &Config) -> Vec<u8> {
+    let here = config.connections.values().filter(|connection| connection.allow_local);
+    let files = here.filter_map(|connection| connection.ca_file.as_ref());
+    let mut authorities = Vec::new();
+    for pem in files.filter_map(|file| std::fs::read(file).ok()) {
+        authorities.extend(pem);
+        authorities.push(b'\n');
+    }
+    authorities
 }
 
 fn cannot_listen(socket: &Path, error: &std::io::Error) -> String {
