@@ -61,7 +61,7 @@ async fn make(
             output.note(format_args!("{made} made, {rest} still missing; `dealclock setup` goes on where it stopped"));
             Failure::crm(&args.connection, &error)
         })?;
-        output.text(format_args!("{} {}", "made".green(), item.name));
+        output.text(format_args!("{} {}: {}", "made".green(), item.name, item.what));
     }
     Ok(())
 }
