@@ -21,7 +21,7 @@ impl Salesforce {
         let mut problems = Vec::new();
         problems.extend(self.version_problem().await?);
         self.schemas.forget().await;
-        let schema = self.schema().await?;
+        let schema = self.schema(Priority::Write).await?;
         zone_problem(&schema, &mut problems);
         rights_problems(&schema, &mut problems);
         self.mapping_problems(&schema, &mut problems);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dealclock_connector::{CrmField, Discovery, Result};
+use dealclock_connector::{CrmField, Discovery, Priority, Result};
 use dealclock_model::Object;
 
 use crate::Salesforce;
@@ -21,7 +21,7 @@ impl Salesforce {
     /// Fields, stages and people as they are now; the org's shape is refreshed by the way.
     pub(crate) async fn discover_all(&self) -> Result<Discovery> {
         let steps = self.client.steps("discover");
-        let schema = Arc::new(self.load_schema(&steps).await?);
+        let schema = Arc::new(self.load_schema(&steps, Priority::Background).await?);
         let days: Vec<String> = DAYS.iter().map(|(_, day)| format!("{day}StartTime, {day}EndTime")).collect();
         let queries = [
             Query::live(format!("SELECT {} FROM User ORDER BY Id", person::FIELDS)),

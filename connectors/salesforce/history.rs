@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use dealclock_connector::{History, Result};
+use dealclock_connector::{History, Priority, Result};
 use dealclock_model::record::FieldHistory;
 use dealclock_model::{FieldName, RecordRef};
 
@@ -25,7 +25,7 @@ enum Kind {
 #[async_trait]
 impl History for Salesforce {
     async fn history(&self, records: &[RecordRef], fields: &[FieldName]) -> Result<Vec<Vec<FieldHistory>>> {
-        let (schema, reading) = self.reading().await?;
+        let (schema, reading) = self.reading(Priority::Background).await?;
         let tracked: BTreeSet<&str> = fields.iter().filter_map(|name| tracked_name(&reading, name)).collect();
         let ids: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
         let ids: Vec<&str> = ids.into_iter().collect();

@@ -37,7 +37,7 @@ impl Salesforce {
 
     /// A page of all opportunities. A page whose snapshot is too old is replaced by a new list after the last id seen.
     async fn read_list(&self, list: List) -> Result<ChangePage> {
-        let (schema, reading) = self.reading().await?;
+        let (schema, reading) = self.reading(Priority::Background).await?;
         let asked_at = self.client.now();
         let begun = || {
             let after = list.after.as_deref().map(|id| format!(" WHERE Id > {}", soql::text(id))).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Salesforce {
     /// A page of what changed: the first one of a pass comes with everything else that a poll looks at, in one call.
     async fn read_delta(&self, delta: Delta) -> Result<ChangePage> {
         let Some(pass) = delta.pass() else { return self.begin_pass(delta, false).await };
-        let (schema, reading) = self.reading().await?;
+        let (schema, reading) = self.reading(Priority::Poll).await?;
         if pass.shape != reading.fingerprint() {
             return self.begin_pass(delta.anew(), false).await;
         }
@@ -93,7 +93,7 @@ impl Salesforce {
     }
 
     async fn begin_pass(&self, delta: Delta, follows: bool) -> Result<ChangePage> {
-        let (schema, reading) = self.reading().await?;
+        let (schema, reading) = self.reading(Priority::Poll).await?;
         let asked_at = self.client.now();
         let call = composite::queries("read what changed", &poll(&reading, delta.from(asked_at)));
         let call = call.priority(Priority::Poll);
@@ -162,7 +162,7 @@ impl Salesforce {
 
     /// The state of opportunities now, in the order asked; those in the recycle bin, and those that are nowhere, as deleted.
     pub(crate) async fn fetch_opportunities(&self, records: &[RecordRef]) -> Result<Vec<Change>> {
-        let (mut schema, mut reading) = self.reading().await?;
+        let (mut schema, mut reading) = self.reading(Priority::Write).await?;
         let ids: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
         let ids: Vec<&str> = ids.into_iter().collect();
         let mut changes = self.fetch_as(&ids, &schema, &reading).await?;
@@ -170,7 +170,7 @@ impl Salesforce {
         let is_new = |change: &Change| names_unknown_stage(change, &schema);
         if changes.values().any(is_new) && self.schemas.may_look_again(&schema, now) {
             self.schemas.forget().await;
-            (schema, reading) = self.reading().await?;
+            (schema, reading) = self.reading(Priority::Write).await?;
             changes = self.fetch_as(&ids, &schema, &reading).await?;
         }
         let of = |record: &RecordRef| {
@@ -205,7 +205,7 @@ impl Salesforce {
         let schema = match rows.iter().any(is_new) && self.schemas.may_look_again(schema, self.client.now()) {
             true => {
                 self.schemas.forget().await;
-                fresh = self.schema().await?;
+                fresh = self.schema(Priority::Poll).await?;
                 &*fresh
             }
             false => schema,

@@ -73,8 +73,8 @@ impl Schemas {
 }
 
 impl Salesforce {
-    /// The org's shape.
-    pub(crate) async fn schema(&self) -> Result<Arc<Schema>> {
+    /// The org's shape; where it must be read for that, as urgently as what asks for it.
+    pub(crate) async fn schema(&self, priority: Priority) -> Result<Arc<Schema>> {
         let mut current = self.schemas.current.lock().await;
         if let Some(schema) = current.as_ref().filter(|schema| self.schemas.is_good(schema, self.client.now())) {
             return Ok(Arc::clone(schema));
@@ -84,7 +84,7 @@ impl Salesforce {
             self.schemas.definitions.lock().await.clear();
         }
         let steps = self.client.steps("schema");
-        let schema = Arc::new(self.load_schema(&steps).await?);
+        let schema = Arc::new(self.load_schema(&steps, priority).await?);
         steps.finish();
         self.schemas.doubted.store(false, Ordering::Relaxed);
         *current = Some(Arc::clone(&schema));
@@ -92,17 +92,17 @@ impl Salesforce {
     }
 
     /// The org's shape with what to read of each opportunity; an error when the mapping cannot be served.
-    pub(crate) async fn reading(&self) -> Result<(Arc<Schema>, Reading)> {
-        let schema = self.schema().await?;
+    pub(crate) async fn reading(&self, priority: Priority) -> Result<(Arc<Schema>, Reading)> {
+        let schema = self.schema(priority).await?;
         let reading = schema.reading.clone().map_err(|why| Error::rejected(format!("read opportunities: {why}")))?;
         Ok((schema, reading))
     }
 
-    /// Reads definitions, stages, statuses and currencies; writes wait for them too, so they wait for nobody.
-    pub(crate) async fn load_schema(&self, steps: &Steps<'_>) -> Result<Schema> {
+    /// Reads definitions, stages, statuses and currencies, as urgently as what waits for them.
+    pub(crate) async fn load_schema(&self, steps: &Steps<'_>, priority: Priority) -> Result<Schema> {
         let loaded_at = self.client.now();
-        let opportunity = self.describe(steps, OPPORTUNITY).await?;
-        let task = self.describe(steps, TASK).await?;
+        let opportunity = self.describe(steps, OPPORTUNITY, priority).await?;
+        let task = self.describe(steps, TASK, priority).await?;
         let mut parts = Parts { opportunity, task, ..Parts::default() };
         let has_currencies = parts.opportunity.field(opportunity::CURRENCY).is_some();
         let mut statuses = Vec::new();
@@ -119,7 +119,7 @@ impl Salesforce {
             let rates = "SELECT IsoCode, ConversionRate, IsCorporate FROM CurrencyType WHERE IsActive = true";
             queries.push(Query::live(rates.to_owned()));
         }
-        let run = Run::new("read the org").priority(Priority::Write).steps(steps);
+        let run = Run::new("read the org").priority(priority).steps(steps);
         self.run(run, &queries, |query, row| match query {
             0 => parts.org = org(row),
             1 => parts.stages.extend(stage(row)),
@@ -138,9 +138,14 @@ impl Salesforce {
     }
 
     /// An object's definition; one that did not change since it was last read is not sent again.
-    async fn describe(&self, steps: &Steps<'_>, object: &'static str) -> std::result::Result<Describe, Refusal> {
+    async fn describe(
+        &self,
+        steps: &Steps<'_>,
+        object: &'static str,
+        priority: Priority,
+    ) -> std::result::Result<Describe, Refusal> {
         let mut definitions = self.schemas.definitions.lock().await;
-        let call = Call::get("read an object's definition", api::describe(object)).priority(Priority::Write);
+        let call = Call::get("read an object's definition", api::describe(object)).priority(priority);
         let call = match definitions.get(object) {
             Some(known) => call.header(IF_MODIFIED_SINCE, http_date(known.at)),
             None => call,

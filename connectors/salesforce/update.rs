@@ -45,7 +45,7 @@ impl Salesforce {
     /// Changes tasks.
     pub(crate) async fn update_tasks(&self, updates: &[(EffectId, &TaskUpdate)], outcomes: &mut Outcomes) {
         for wave in waves(updates, |update| update.task.as_str()) {
-            let schema = match self.schema().await {
+            let schema = match self.schema(Priority::Write).await {
                 Ok(schema) => schema,
                 Err(error) => return give_to_all(&wave, &error, outcomes),
             };
@@ -74,7 +74,7 @@ impl Salesforce {
     /// Changes fields of opportunities.
     pub(crate) async fn update_records(&self, updates: &[(EffectId, &RecordUpdate)], outcomes: &mut Outcomes) {
         for wave in waves(updates, |update| update.record.id.as_str()) {
-            let (schema, reading) = match self.reading().await {
+            let (schema, reading) = match self.reading(Priority::Write).await {
                 Ok(shape) => shape,
                 Err(error) => return give_to_all(&wave, &error, outcomes),
             };

@@ -86,7 +86,7 @@ impl Salesforce {
     ///
     /// Nothing is written where the key field does not keep a task from appearing twice: reminders wait until it does.
     async fn inputs(&self, creations: &[(EffectId, &NewTask)]) -> Result<Vec<Input>> {
-        let schema = self.schema().await?;
+        let schema = self.schema(Priority::Write).await?;
         if let Some(why) = key_trouble(schema.key()) {
             self.schemas.doubt();
             return Err(Error::unauthorized(format!("{WHAT}: {why}")));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dealclock_connector::{Need, PlanState, Result};
+use dealclock_connector::{Need, PlanState, Priority, Result};
 use dealclock_model::ValueType;
 use serde_json::{Value, json};
 
@@ -257,7 +257,7 @@ impl Salesforce {
             }
         }
         let is_standard = |need: &Need| Place::of(need) == Place::Opportunity && !is_custom(need);
-        let standard = if needs.iter().any(is_standard) { Some(self.schema().await?) } else { None };
+        let standard = if needs.iter().any(is_standard) { Some(self.schema(Priority::Write).await?) } else { None };
         Ok(Fields { custom, standard })
     }
 }

@@ -149,6 +149,10 @@ async fn the_day_that_runs_out_stops_the_polls() {
         }
     }
     assert!((10..40).contains(&polls), "{polls}");
+    let before = account.sandbox.calls().calls;
+    let error = account.connector.discover().await.unwrap_err();
+    assert!(matches!(error.kind, ErrorKind::Throttled { .. }), "{error}");
+    assert_eq!(account.sandbox.calls().calls, before, "the org's shape is not read more urgently than what wants it");
     assert_eq!(account.sandbox.calls().statuses.get(&403), None, "the org itself never had to refuse");
 }
 
