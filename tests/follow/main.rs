@@ -24,7 +24,7 @@ fn reminders(dump: &Dump) -> BTreeSet<[String; 4]> {
 
 /// Lets the daemon follow the sandbox to the end of its time.
 async fn follow_to_the_end() -> BTreeSet<[String; 4]> {
-    let world = World::start(SEED, DAYS).await;
+    let world = World::start(Crm::HubSpot, SEED, DAYS).await;
     world.daemon().end().await;
     let dump = world.dump().await;
     let found = world.audit(&dump);
@@ -59,7 +59,7 @@ async fn the_same_seed_brings_the_same_reminders_as_often_as_in_the_demo() {
 
 #[tokio::test]
 async fn it_answers_while_it_runs_stops_when_told_and_leaves_a_store_that_answers() {
-    let world = World::start(SEED, 60).await;
+    let world = World::start(Crm::HubSpot, SEED, 60).await;
     let mut daemon = world.daemon();
     daemon.gets_on(&world, Progress::Made, 1).await;
 
@@ -99,26 +99,32 @@ async fn a_sandbox_over_https_is_spoken_to_only_where_its_authority_is_trusted()
     let mut sandbox = dealclock()
         .args(["sandbox", "--crm", "salesforce", "--listen", "127.0.0.1:0", "--json", "--tls", "--cert-out"])
         .arg(&authority)
+        .args(["--time", "lockstep", "--days", "1"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let address = read_address(&mut sandbox).await;
     assert!(address.starts_with("https://"), "{address}");
-    let check = async |trust: &str| {
-        std::fs::write(&config, org_over_https(&address, trust)).unwrap();
-        let mut command = dealclock();
-        command.env("SECRET", "7C1A55E2B0").arg("--config").arg(&config).args([
-            "setup",
-            "--connection",
-            "acme",
-            "--yes",
-        ]);
-        said(&command.output().await.unwrap())
+    std::fs::create_dir(place.path().join("rules")).unwrap();
+    let rule = "[rule.big]\nobject = \"opportunity\"\nwhen = \"amount > 1\"\nuntil = \"is_won\"\ndeadline = \"5d\"\n";
+    std::fs::write(place.path().join("rules/big.toml"), rule).unwrap();
+    let asked = async |trust: &str, command: &[&str]| {
+        let follow = format!("[clock]\nfollow = \"{address}\"\n");
+        std::fs::write(&config, org_over_https(&address, trust) + &follow).unwrap();
+        let mut asking = dealclock();
+        asking.env("SECRET", "7C1A55E2B0").arg("--config").arg(&config).args(command);
+        said(&asking.output().await.unwrap())
     };
-    let (code, words) = check("").await;
-    assert_eq!(code, Some(5), "{words}");
-    assert!(words.contains("invalid peer certificate"), "{words}");
-    assert_eq!(check("ca_file = \"sandbox.pem\"").await.0, Some(0));
+    let setup = ["setup", "--connection", "acme", "--yes"];
+    for command in [&setup[..], &["run"]] {
+        let (code, words) = asked("", command).await;
+        assert_eq!(code, Some(5), "{words}");
+        assert!(words.contains("invalid peer certificate"), "{words}");
+    }
+    for command in [&setup[..], &["run"]] {
+        let (code, words) = asked("ca_file = \"sandbox.pem\"", command).await;
+        assert_eq!(code, Some(0), "{words}");
+    }
 }
 
 /// A deal of which somebody was reminded.
