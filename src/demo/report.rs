@@ -110,16 +110,17 @@ pub fn introduce(play: &Play, args: &DemoArgs, output: Output) {
     output.text("Dealclock demo".bold());
     for Scene { crm, company, address, .. } in &play.scenes {
         output.text(format_args!(
-            "A company of {} people works in a sandbox CRM that speaks {}'s dialect at {address}.",
+            "A company of {} people works in a sandbox CRM that speaks\n{}'s dialect at {address}.",
             company.cast.members().count(),
             crm.label(),
         ));
     }
     output.text(format_args!(
-        "Dealclock runs beside {} with one rule: a proposal within 5 days for every deal of 50,000 and more.\n\
-         {} days pass, from {} (seed {}).\n",
+        "Dealclock runs beside {} with one rule: a proposal within 5 days\n\
+         for every deal of 50,000 and more.\n\
+         {}, from {} (seed {}).\n",
         if play.scenes.len() > 1 { "them" } else { "it" },
-        args.days,
+        if args.days == 1 { "One day passes".to_owned() } else { format!("{} days pass", args.days) },
         play.scenes[0].company.start.format("%A %-d %B %Y"),
         args.seed,
     ));
@@ -185,14 +186,16 @@ pub fn tell(stories: &[Vec<Story>], outcome: &Outcome<'_>, kept: Option<&Path>, 
     }
     match kept {
         Some(path) => output.text(format_args!(
-            "\nLook further:\n  dealclock explain --config {0}/dealclock.toml DEAL     what happened to a deal, and why\n  \
-             dealclock status  --config {0}/dealclock.toml          how the daemon stood",
+            "\nLook further, at what happened to a deal and why, and at how the daemon stood:\n  \
+             dealclock explain --config {0}/dealclock.toml DEAL\n  \
+             dealclock status --config {0}/dealclock.toml",
             path.display()
         )),
         None => output.text(
-            "\nLook further: `dealclock demo --keep DIR` keeps configuration, rules and store, for `dealclock explain \
-             --config DIR/dealclock.toml DEAL`.\nTo run it yourself: `dealclock sandbox --days 10 --time lockstep`, \
-             and `dealclock run` beside it; README.md shows how.",
+            "\nLook further: `dealclock demo --keep DIR` keeps configuration, rules and store,\n\
+             for `dealclock explain --config DIR/dealclock.toml DEAL`.\n\
+             To run it yourself: `dealclock sandbox --days 10 --time lockstep`, and\n\
+             `dealclock run` beside it; README.md shows how.",
         ),
     }
 }

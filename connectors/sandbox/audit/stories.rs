@@ -157,7 +157,12 @@ impl<'a> Teller<'_, 'a> {
             }
             if before.owner != after.owner {
                 let from = self.ledger.people.name(before.owner);
-                self.add(at, StoryKind::HandedOver, format!("{who} takes {title} over from {from}"));
+                let text = match (before.owner, after.owner) {
+                    (None, _) => format!("{who} takes {title}, which nobody had"),
+                    (Some(_), None) => format!("{from} gives {title} up, and nobody has it"),
+                    (Some(_), Some(_)) => format!("{who} takes {title} over from {from}"),
+                };
+                self.add(at, StoryKind::HandedOver, text);
             }
         }
         if let Some(first) = self.episode.stretches.first().filter(|first| first.mode == Mode::Silenced) {
