@@ -16,7 +16,7 @@ const PATIENCE: chrono::Duration = chrono::Duration::seconds(10);
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Broken {
     /// It does not run, so nothing was asked.
-    #[error("the program cannot be started: {0}")]
+    #[error("the program of `command` cannot be started: {0}")]
     NotStarted(String),
     /// It failed a moment ago, and is not started again yet.
     #[error("the program is not started again yet; before, {why}")]

@@ -1,6 +1,6 @@
 //! What the program writes to its error output goes to our log: in bounded lines, so many a minute, without secrets.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dealclock_connector::{Clock, redact};
 use dealclock_model::{ConnectionId, Instant};
@@ -13,8 +13,27 @@ const LONGEST: u64 = 4_096;
 /// Most lines that are logged within a minute.
 const A_MINUTE: u32 = 120;
 
+/// The longest end of what the program said that goes into an error, in characters.
+const LAST_WORDS: usize = 200;
+
 /// Secrets shorter than this are words that text may hold by chance.
 const SHORTEST_SECRET: usize = 6;
+
+/// The last line that one run of the program said, for the error that tells of its end.
+#[derive(Clone, Default)]
+pub struct LastWords(Arc<Mutex<String>>);
+
+impl LastWords {
+    /// The line, without secrets; `None` while nothing was said.
+    pub fn said(&self) -> Option<String> {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Some(said).filter(|said| !said.is_empty())
+    }
+
+    fn hear(&self, line: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = line.chars().take(LAST_WORDS).collect();
+    }
+}
 
 /// Logs for one connection.
 #[derive(Clone)]
@@ -41,8 +60,8 @@ impl Log {
         redact(&text)
     }
 
-    /// Logs lines until the output ends.
-    pub async fn follow(self, output: impl AsyncRead + Unpin) {
+    /// Logs lines until the output ends, and remembers the last.
+    pub async fn follow(self, output: impl AsyncRead + Unpin, last: LastWords) {
         let mut output = BufReader::new(output);
         let mut allowance = Allowance::from(self.clock.now());
         let mut is_middle = false;
@@ -55,8 +74,13 @@ impl Log {
             let is_begin = !is_middle;
             is_middle = line.last() != Some(&b'\n');
             let text = String::from_utf8_lossy(line.trim_ascii());
-            if is_begin && !text.is_empty() && allowance.take(self.clock.now()) {
-                tracing::info!(connection = %self.connection, "the program says: {}", self.clean(&text));
+            if !is_begin || text.is_empty() {
+                continue;
+            }
+            let text = self.clean(&text);
+            last.hear(&text);
+            if allowance.take(self.clock.now()) {
+                tracing::info!(connection = %self.connection, "the program says: {text}");
             }
         }
         if allowance.left_out > 0 {

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::api::LONGEST_LINE;
 use crate::errors::Broken;
-use crate::log::Log;
+use crate::log::{LastWords, Log};
 use crate::wire::Response;
 use crate::wire::question::Notification;
 
@@ -62,9 +62,11 @@ impl Program {
         let missing = || std::io::Error::other("a pipe to it is missing");
         let input = child.stdin.take().ok_or_else(missing)?;
         let output = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-        let complaints = tokio::spawn(log.clone().follow(child.stderr.take().ok_or_else(missing)?));
+        let last_words = LastWords::default();
+        let errors = child.stderr.take().ok_or_else(missing)?;
+        let complaints = tokio::spawn(log.clone().follow(errors, last_words.clone()));
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Process { child, input, output, complaints, group, last: 0 })
+        Ok(Process { child, input, output, complaints, last_words, group, last: 0 })
     }
 }
 
@@ -74,6 +76,7 @@ pub struct Process {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     complaints: JoinHandle<()>,
+    last_words: LastWords,
     group: Option<Pid>,
     last: u64,
 }
@@ -124,8 +127,19 @@ impl Process {
         self.kill().await;
     }
 
-    /// How it ended. A program that closed its output is about to end by itself; its own status says more than ours.
+    /// How it ended, and the last that it said: what went wrong is mostly said there.
     async fn last_status(&mut self) -> String {
+        let status = self.status().await;
+        // What it said may still be on its way to us.
+        let _ = timeout(TO_DIE, &mut self.complaints).await;
+        match self.last_words.said() {
+            Some(said) => format!("{status}; it said: {said}"),
+            None => status,
+        }
+    }
+
+    /// How it ended. A program that closed its output is about to end by itself; its own status says more than ours.
+    async fn status(&mut self) -> String {
         let ended = timeout(TO_DIE, self.child.wait()).await;
         match ended {
             Ok(Ok(status)) => {

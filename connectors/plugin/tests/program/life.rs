@@ -23,6 +23,15 @@ pub async fn dies(process: u32) {
 }
 
 #[tokio::test]
+async fn the_last_words_of_a_program_that_ends_are_told() {
+    let command = ["python3", "/nowhere/crm.py"].map(str::to_owned).to_vec();
+    let connector = dealclock_plugin::connect(settings(&clock(), command, &[])).unwrap();
+    let error = connector.check().await.unwrap_err().to_string();
+    assert!(error.contains("cannot be started") && error.contains("it said: "), "{error}");
+    assert!(error.contains("can't open file") && error.contains("/nowhere/crm.py"), "{error}");
+}
+
+#[tokio::test]
 async fn it_is_started_when_it_is_first_asked_and_asked_in_its_own_batches() {
     let tiny = Tiny::with("");
     assert_eq!(tiny.connector.descriptor().label, "the plug-in");

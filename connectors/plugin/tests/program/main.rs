@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "everything here is a test, the helpers too")]
 
+mod csv;
 mod faults;
 mod life;
 mod support;
