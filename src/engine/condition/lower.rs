@@ -1,7 +1,7 @@
 //! Lowering of a parsed condition to the typed tree, with every name and type checked.
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
-use dealclock_model::{Catalog, FieldName, ValueType};
+use dealclock_model::{Catalog, FieldName, ValueType, record};
 
 use super::operand::{arithmetic_of, name};
 use super::syntax::{self, Parsed};
@@ -218,6 +218,9 @@ impl Lowering<'_> {
             return;
         };
         let help = suggest::instead_of(text.inner(), options.iter().map(String::as_str), "its values are");
+        // A stage that is not misspelt is mostly one that the connection gives no such name yet.
+        let is_unmapped = name.as_str() == record::field::STAGE && !help.starts_with("did you mean");
+        let help = if is_unmapped { format!("{help}; or map it under [connection.NAME.stages]") } else { help };
         let message = format!("`{name}` is never \"{}\"", text.inner());
         self.flaws.push(Flaw::new(self.parsed.span(literal), message).help(help));
     }
