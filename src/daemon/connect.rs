@@ -10,7 +10,7 @@ use dealclock_model::Fault;
 use http::Uri;
 use secrecy::SecretString;
 
-use crate::config::{Auth, Config, Connection, Credentials, Environment, Faults, GrantKeys};
+use crate::config::{Auth, Config, Connection, Credentials, Environment, Faults, GrantKeys, cannot_be_read};
 use crate::kit::{Kind, Kit};
 use crate::vault::FileVault;
 
@@ -53,8 +53,8 @@ pub fn open(
     let origin = origin(connection, kit.kind(&connection.kind)?);
     let authorities = authorities(connection)?;
     let transport = ReqwestTransport::trusting(&authorities, origin, Bounds::default());
-    let transport = transport.map_err(|reason| match connection.ca_file {
-        Some(_) => faulty_authorities(connection, &reason),
+    let transport = transport.map_err(|reason| match &connection.ca_file {
+        Some(file) => faulty_authorities(connection, &format!("{}: {reason}", file.display())),
         None => refused(connection, reason),
     })?;
     open_over(Arc::new(transport), connection, kit, environment, clock)
@@ -236,12 +236,20 @@ impl Opening<'_> {
     }
 }
 
+/// The faults of authorities that are named and cannot be read.
+pub(crate) fn missing_authorities(config: &Config) -> Vec<Fault> {
+    let faulty = config.connections.values().filter_map(|connection| match authorities(connection) {
+        Err(ConnectError::Faulty(fault)) => Some(fault),
+        Err(ConnectError::NoSuchKind(_)) | Ok(_) => None,
+    });
+    faulty.collect()
+}
+
 /// The authorities that a connection trusts beside the system's, as PEM.
 fn authorities(connection: &Connection) -> Result<Vec<u8>, ConnectError> {
     let Some(file) = &connection.ca_file else { return Ok(Vec::new()) };
-    std::fs::read(file).map_err(|error| {
-        faulty_authorities(connection, &format!("{} cannot be read: {}", file.display(), error.kind()))
-    })
+    std::fs::read(file)
+        .map_err(|error| faulty_authorities(connection, &format!("{} {}", file.display(), cannot_be_read(&error))))
 }
 
 fn faulty_authorities(connection: &Connection, reason: &str) -> ConnectError {

@@ -9,7 +9,7 @@ use super::findings::{Finding, Report};
 use super::output::described;
 use super::{CheckArgs, Context, Exit, Failure, online, table};
 use crate::config::Loaded;
-use crate::connect::connect;
+use crate::connect::{connect, missing_authorities};
 use crate::notify::SmtpMail;
 
 #[derive(Serialize)]
@@ -27,7 +27,8 @@ pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Fai
     let loaded = context.load()?;
     let rules: Vec<RuleLine<'_>> = loaded.ruleset.rules.by_key.values().map(|rule| line(rule, &loaded)).collect();
     print_rules(context, &rules);
-    let secrets = loaded.config.missing_secrets(&context.environment);
+    let mut missing = loaded.config.missing_secrets(&context.environment);
+    missing.extend(missing_authorities(&loaded.config));
     let unsent = rules_without_mail(&loaded);
     for rule in &unsent {
         output.note(format_args!(
@@ -35,20 +36,20 @@ pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Fai
         ));
     }
     if !args.online {
-        for fault in &secrets {
+        for fault in &missing {
             output.note(format_args!("warning: {fault}\n"));
         }
         output.text("\nConfiguration and rules are right. `dealclock check --online` asks the CRM as well.");
         output.document(&json!({
             "connections": loaded.config.connections.keys().collect::<Vec<_>>(),
             "rules": rules,
-            "warnings": secrets.iter().map(described).collect::<Vec<_>>(),
+            "warnings": missing.iter().map(described).collect::<Vec<_>>(),
             "rules_without_mail": unsent,
         }));
         return Ok(Exit::Ok);
     }
-    if !secrets.is_empty() {
-        return Err(Failure::Faulty(crate::config::Faults(secrets)));
+    if !missing.is_empty() {
+        return Err(Failure::Faulty(crate::config::Faults(missing)));
     }
     let mut reports = Vec::new();
     let mut failures = Vec::new();

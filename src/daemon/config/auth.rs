@@ -11,6 +11,9 @@ use super::places::Place;
 use super::{Secret, layers};
 use crate::vault::KeyPlace;
 
+/// The kind whose connector is a program of the person's own.
+const PROGRAM: &str = "plugin";
+
 /// What lets a connection in.
 #[derive(Clone, Debug)]
 pub enum Credentials {
@@ -161,10 +164,14 @@ impl Building<'_> {
             (Some(token), None) => self.secret(&[&section[..], &["token"]].concat(), token).map(Credentials::Token),
             (None, Some(auth)) => self.auth(name, keys, auth).map(|auth| Credentials::Login(Box::new(auth))),
             (None, None) if !keys.command.list().is_empty() => Some(Credentials::None),
+            (None, None) if keys.kind.as_deref() == Some(PROGRAM) => {
+                self.missing(&section, "command", "", r#"add for example command = ["python3", "crm.py"]"#);
+                None
+            }
             (None, None) => {
                 if !self.places.is_bad(&["connection", name, "auth"]) {
                     let help = format!(
-                        r#"add for example token = {{ env = "CRM_TOKEN" }}, or a section [connection.{name}.auth]; a kind that is a program has a `command`"#
+                        r#"add for example token = {{ env = "CRM_TOKEN" }}, or a section [connection.{name}.auth]"#
                     );
                     self.missing(&section, "token", " and no `auth`", &help);
                 }

@@ -224,7 +224,11 @@ impl Building<'_> {
             && !self.places.is_bad(&["connection"])
             && self.places.bad.iter().all(|bad| !bad.is_empty())
         {
-            let help = "add [connection.NAME] with `kind` and `token` or `auth`; config/dealclock.toml shows every key";
+            let kinds: Vec<String> = self.kinds.iter().map(|kind| format!("{kind:?}")).collect();
+            let help = format!(
+                "add [connection.NAME] with a `kind` ({}) and `token` or `auth`; or name the file that has it with --config",
+                kinds.join(", ")
+            );
             self.fault(&["connection"], "there is no connection to a CRM", help);
         }
         let mut built: BTreeMap<ConnectionId, Connection> = BTreeMap::new();

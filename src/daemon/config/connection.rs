@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::build::Building;
 use super::places::Place;
-use super::{Credentials, Secret, absences, kind, layers};
+use super::{Credentials, Secret, absences, cannot_be_read, kind, layers};
 
 /// One account in one CRM, as configured.
 #[derive(Clone, Debug)]
@@ -278,6 +278,6 @@ impl Building<'_> {
 }
 
 fn read_calendar(file: &Path) -> Result<Vec<DateRange>, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {}", error.kind()))?;
+    let text = std::fs::read_to_string(file).map_err(|error| cannot_be_read(&error))?;
     absences::read(&text)
 }

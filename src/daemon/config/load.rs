@@ -9,7 +9,7 @@ use dealclock_engine::read::Catalogs;
 use dealclock_model::fault::Source;
 use dealclock_model::{Catalog, ConnectionId, Fault, Object};
 
-use super::{Config, Connection, Environment, Faults};
+use super::{Config, Connection, Environment, Faults, cannot_be_read};
 
 /// A configuration with its rules.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ fn read(config: &Config, catalogs: Catalogs) -> Result<Ruleset, Faults> {
 
 /// Reads a calendar file that a rule file names.
 pub(crate) fn load_calendar(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {}", error.kind()))
+    std::fs::read_to_string(path).map_err(|error| cannot_be_read(&error))
 }
 
 /// The texts of the rule files, in the order of their names; a file that two patterns name is read once.
@@ -100,7 +100,7 @@ pub fn rule_sources(config: &Config) -> Result<Vec<Arc<Source>>, Faults> {
             Ok(text) => sources.push(Source::new(path.display().to_string(), text)),
             Err(error) => {
                 let source = Source::new(path.display().to_string(), "");
-                faults.push(Fault::new(&source, 0..0, format!("cannot be read: {}", error.kind())));
+                faults.push(Fault::new(&source, 0..0, cannot_be_read(&error)));
             }
         }
     }

@@ -20,6 +20,7 @@ mod walk;
 mod web;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use dealclock_model::{ConnectionId, Fault};
@@ -188,9 +189,19 @@ impl Config {
 fn read(path: &Path) -> Result<String, Faults> {
     std::fs::read_to_string(path).map_err(|error| {
         let source = dealclock_model::fault::Source::new(path.display().to_string(), "");
-        let fault = Fault::new(&source, 0..0, format!("cannot be read: {}", error.kind()));
+        let fault = Fault::new(&source, 0..0, cannot_be_read(&error));
         Faults::from(fault.help("name the configuration with --config FILE"))
     })
+}
+
+/// That a file cannot be read, and why.
+pub(crate) fn cannot_be_read(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "cannot be read: there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "cannot be read: this user may not read it".to_owned(),
+        io::ErrorKind::IsADirectory => "cannot be read: it is a directory".to_owned(),
+        other => format!("cannot be read: {other}"),
+    }
 }
 
 #[cfg(test)]

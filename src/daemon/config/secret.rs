@@ -8,8 +8,8 @@ use dealclock_model::Fault;
 use dealclock_model::fault::Source;
 use secrecy::SecretString;
 
-use super::Environment;
 use super::places::Place;
+use super::{Environment, cannot_be_read};
 
 /// Where a secret stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,5 +86,5 @@ impl Secret {
 }
 
 fn read_file(path: &std::path::Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {}", error.kind()))
+    std::fs::read_to_string(path).map_err(|error| cannot_be_read(&error))
 }

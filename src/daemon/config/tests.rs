@@ -49,14 +49,14 @@ fn every_fault_says_where_what_and_what_would_be_right() {
         (
             "",
             &[
-                "1:1: there is no connection to a CRM | add [connection.NAME] with `kind` and `token` or `auth`; config/dealclock.toml shows every key",
+                "1:1: there is no connection to a CRM | add [connection.NAME] with a `kind` (\"hubspot\") and `token` or `auth`; or name the file that has it with --config",
             ],
         ),
         (
             "[connection.acme]",
             &[
                 "1:13: [connection.acme] has no `kind` | add one of: kind = \"hubspot\"",
-                "1:13: [connection.acme] has no `token` and no `auth` | add for example token = { env = \"CRM_TOKEN\" }, or a section [connection.acme.auth]; a kind that is a program has a `command`",
+                "1:13: [connection.acme] has no `token` and no `auth` | add for example token = { env = \"CRM_TOKEN\" }, or a section [connection.acme.auth]",
             ],
         ),
         (
@@ -208,6 +208,12 @@ fn every_fault_says_where_what_and_what_would_be_right() {
             &["5:10: `region` has no type | add one of: type = \"bool\", \"number\", \"text\", \"time\" or \"date\""],
         ),
         (
+            "{acme}[connection.acme.fields.opportunity]\ncomplx = { field = \"c\" }",
+            &[
+                "5:10: `complx` has no type | did you mean `complex`? A field of your own: add one of: type = \"bool\", \"number\", \"text\", \"time\" or \"date\"",
+            ],
+        ),
+        (
             "{acme}[connection.acme.fields.opportunity]\nregion = { field = \"r\", type = \"txt\" }",
             &["5:32: `type` cannot be `txt` | did you mean `text`?"],
         ),
@@ -246,7 +252,7 @@ fn every_fault_says_where_what_and_what_would_be_right() {
         (
             "{acme}[connection.acme.people.\"a@b\"]\nabsences_ics = \"none.ics\"",
             &[
-                "5:16: `absences_ics` cannot be read: entity not found | name an iCalendar file; its all-day events are the days away",
+                "5:16: `absences_ics` cannot be read: there is no such file | name an iCalendar file; its all-day events are the days away",
             ],
         ),
         (
@@ -423,7 +429,7 @@ fn a_secret_is_read_where_it_stands_and_nowhere_else() {
     assert_eq!(read("{ file = \"token\" }", &[]), Ok("s3cret".into()));
     assert_eq!(read("{ credential = \"token\" }", &[("CREDENTIALS_DIRECTORY", &credentials)]), Ok("s3cret".into()));
     assert!(read("{ file = \"empty\" }", &[]).unwrap_err().ends_with("is empty"));
-    assert!(read("{ file = \"nowhere\" }", &[]).unwrap_err().ends_with("cannot be read: entity not found"));
+    assert!(read("{ file = \"nowhere\" }", &[]).unwrap_err().ends_with("cannot be read: there is no such file"));
     let credential = read("{ credential = \"token\" }", &[]);
     assert_eq!(credential, Err("the systemd credential token is not there: $CREDENTIALS_DIRECTORY is not set".into()));
 }
@@ -537,7 +543,7 @@ fn a_file_that_is_not_there_is_a_fault_with_its_name() {
     let faults = Config::load(Some(Path::new("/nowhere/my.toml")), &Environment::default(), &["hubspot"]).unwrap_err();
     assert_eq!(
         faults.to_string(),
-        "/nowhere/my.toml: cannot be read: entity not found\n  help: name the configuration with --config FILE\n\n1 fault"
+        "/nowhere/my.toml: cannot be read: there is no such file\n  help: name the configuration with --config FILE\n\n1 fault"
     );
 }
 

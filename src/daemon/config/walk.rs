@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use dealclock_model::Fault;
 use dealclock_model::fault::Source;
+use dealclock_model::record::field;
 use toml_edit::{DocumentMut, Item, Key as TomlKey, TableLike, Value};
 
-use super::kind::{Form, Key, Kind, Naming, Wrong, suggest};
+use super::kind::{Form, Key, Kind, Naming, Wrong, nearest, suggest};
 use super::redact::{blank, blank_secret_lines};
 use super::schema::{FIELD, ROOT, SECRET};
 
@@ -248,6 +249,9 @@ impl Walk {
             self.fault(path, span, message, "remove `type`");
         } else if field && !written && dealclock_connector::Mapping::well_known(&name).is_none() {
             let help = r#"add one of: type = "bool", "number", "text", "time" or "date""#;
+            let near = nearest(&name, field::WELL_KNOWN.iter().map(|(known, _)| *known));
+            let help =
+                near.map_or(help.to_owned(), |near| format!("did you mean `{near}`? A field of your own: {help}"));
             self.fault(path, span, format!("`{name}` has no type"), help);
         }
     }
