@@ -143,7 +143,13 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     match cause.downcast_ref::<reqwest::Error>() {
         Some(own) if own.is_timeout() => "timed out".to_owned(),
         Some(_) => "the HTTP exchange failed".to_owned(),
-        None => cause.to_string(),
+        None => match cause.to_string() {
+            // The certificate of a company's proxy, or of a sandbox.
+            text if text.contains("UnknownIssuer") => {
+                format!("{text}; name its authority as `ca_file` if you trust it")
+            }
+            text => text,
+        },
     }
 }
 

@@ -43,6 +43,9 @@ Exit codes:
   6  no daemon runs on this store, or it did not answer
   7  something else went wrong";
 
+/// What an error names that says itself what to do; another way out beside it would lead astray.
+const WAYS_OUT: [&str; 3] = ["`dealclock ", "`ca_file`", "`command`"];
+
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         std::process::ExitCode::from(exit as u8)
@@ -77,12 +80,17 @@ impl Failure {
         }
     }
 
-    /// An error of a CRM, with what was attempted on which connection.
+    /// An error of a CRM, with what was attempted on which connection, and the way out where it does not name one itself.
     pub fn crm(connection: &str, error: &CrmError) -> Failure {
+        if WAYS_OUT.iter().any(|way_out| error.message.contains(way_out)) {
+            return Failure::new(Exit::Crm, format!("connection `{connection}`: {error}"));
+        }
         let way_out = match error.kind {
             ErrorKind::Unauthorized => "check the token or the login, and its rights",
             ErrorKind::Transient { .. } => "check the network and the CRM's status page, then try again",
-            ErrorKind::Throttled { .. } => "try again later; `share` and `daily_share` say how much of the limits is ours",
+            ErrorKind::Throttled { .. } => {
+                "try again later; `share` and `daily_share` say how much of the limits is ours"
+            }
             ErrorKind::Conflict | ErrorKind::Unknown => "try again",
             ErrorKind::Locked => "the record is locked by an approval; try again when it has ended",
             ErrorKind::Rejected => "the CRM will not take it as it is",
@@ -149,5 +157,18 @@ mod tests {
             [Exit::Ok, Exit::Found, Exit::Usage, Exit::Faulty, Exit::Store, Exit::Crm, Exit::NoDaemon, Exit::Broken];
         let codes: Vec<String> = TABLE.lines().skip(1).map(|line| line.trim()[..1].to_owned()).collect();
         assert_eq!(codes, all.map(|exit| (exit as u8).to_string()));
+    }
+
+    #[test]
+    fn an_error_that_names_its_way_out_gets_no_other() {
+        for (message, has_help) in [
+            ("nobody has allowed access yet; run `dealclock auth acme`", false),
+            ("check: the program of `command` cannot be started: the program ended", false),
+            ("invalid peer certificate: UnknownIssuer; name its authority as `ca_file` if you trust it", false),
+            ("timed out", true),
+        ] {
+            let failure = Failure::crm("acme", &CrmError::transient(message)).to_string();
+            assert_eq!(failure.contains("help: "), has_help, "{failure}");
+        }
     }
 }
