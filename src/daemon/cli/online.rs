@@ -22,10 +22,13 @@ pub(super) async fn examine(
 ) -> Result<Report, Failure> {
     let failed = |error| Failure::crm(connection.id.as_str(), &error);
     let account = patiently(clock, || crm.check()).await.map_err(failed)?;
-    let mut findings: Vec<Finding> = account.problems.into_iter().map(Finding::from).collect();
     let discovery = patiently(clock, || crm.discover()).await.map_err(failed)?;
-    findings.extend(fields(connection, &discovery));
-    findings.extend(stages(&connection.mapping, &discovery));
+    let mut mapping = fields(connection, &discovery);
+    mapping.extend(stages(&connection.mapping, &discovery));
+    let untold =
+        account.problems.into_iter().filter(|problem| !mapping.iter().any(|told| tells(&told.what, &problem.what)));
+    let mut findings: Vec<Finding> = untold.map(Finding::from).collect();
+    findings.extend(mapping);
     findings.extend(people(connection, &discovery));
     findings.extend(webhooks(loaded, connection, crm));
     check_rules(loaded, connection, &discovery)?;
@@ -39,6 +42,13 @@ pub(super) async fn examine(
         people: discovery.people.iter().filter(|person| person.active).count(),
         findings,
     })
+}
+
+/// Whether a finding is about all that a problem of the connector's names: then it says the same, with a better way out.
+fn tells(finding: &str, problem: &str) -> bool {
+    let named = |text| -> BTreeSet<&str> { str::split(text, '`').skip(1).step_by(2).collect() };
+    let of_problem = named(problem);
+    !of_problem.is_empty() && of_problem.is_subset(&named(finding))
 }
 
 /// Every mapped field is there, with the type that rules count on.
@@ -103,11 +113,12 @@ fn stages(mapping: &Mapping, discovery: &Discovery) -> Vec<Finding> {
 /// The stages of a CRM, under every name that a configuration may use.
 struct Stages<'a> {
     crm: BTreeSet<String>,
+    labels: Vec<&'a str>,
     canonical: BTreeSet<&'a str>,
 }
 
 impl<'a> Stages<'a> {
-    fn of(mapping: &'a Mapping, discovery: &Discovery) -> Stages<'a> {
+    fn of(mapping: &'a Mapping, discovery: &'a Discovery) -> Stages<'a> {
         let mut crm = BTreeSet::new();
         for pipeline in &discovery.pipelines {
             for stage in &pipeline.stages {
@@ -117,7 +128,14 @@ impl<'a> Stages<'a> {
                 }
             }
         }
-        Stages { crm, canonical: mapping.stages.keys().map(String::as_str).collect() }
+        let all = discovery.pipelines.iter().flat_map(|pipeline| &pipeline.stages);
+        let mut labels: Vec<&str> = Vec::new();
+        for label in all.map(|stage| stage.label.as_str()) {
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        Stages { crm, labels, canonical: mapping.stages.keys().map(String::as_str).collect() }
     }
 
     fn is_in_crm(&self, stage: &str) -> bool {
@@ -131,10 +149,10 @@ impl<'a> Stages<'a> {
     fn missing(&self, what: &str, stage: &str) -> Finding {
         let near =
             crate::config::nearest(stage, self.crm.iter().map(String::as_str).chain(self.canonical.iter().copied()));
-        let way_out = near.map_or_else(
-            || "write a stage's id, its label, or \"pipeline/stage\"".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
+        let way_out = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("write one of: {}; or an id, or \"pipeline/stage\"", self.labels.join(", ")),
+        };
         Finding::error(format!("{what}, which the CRM does not have"), way_out)
     }
 }
@@ -231,4 +249,17 @@ fn with_options(mut catalog: Catalog, mapping: &Mapping, discovery: &Discovery, 
         }
     }
     catalog
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tells;
+
+    #[test]
+    fn what_a_finding_says_already_is_not_said_again() {
+        let finding = "`complex` is mapped to `Compelx__c`, a field that the CRM does not have";
+        assert!(tells(finding, "the field `Compelx__c`, mapped to `complex`, does not exist on opportunities"));
+        assert!(!tells(finding, "the field `Other__c`, mapped to `complex`, does not exist on opportunities"));
+        assert!(!tells(finding, "the token lacks a right"));
+    }
 }
