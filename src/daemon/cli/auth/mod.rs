@@ -4,6 +4,7 @@ mod callback;
 mod status;
 
 use std::io::{BufRead, IsTerminal};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use super::{AuthArgs, Context, Exit, Failure, Output};
 use crate::config::{Connection, Credentials};
 use crate::connect::{Opened, open};
 use crate::patience::patiently;
+use crate::vault::KeyPlace;
 use callback::{Callback, pasted};
 
 /// How long a person has for allowing access.
@@ -95,6 +97,9 @@ impl Desk<'_> {
              address: {redirect}",
             begun.address
         ));
+        if listener.is_some() {
+            self.output.note("This waits five minutes for it.");
+        }
         let code = match listener {
             Some(listener) => {
                 (self.browser)(&begun.address);
@@ -121,7 +126,24 @@ impl Desk<'_> {
     }
 
     async fn finish(&self, code: &str, verifier: Verifier) -> Result<(), Failure> {
-        self.source.finish(code, verifier).await.map(drop).map_err(|error| self.failed(&error))
+        let key = self.key_to_make();
+        self.source.finish(code, verifier).await.map_err(|error| self.failed(&error))?;
+        if let Some(key) = key.filter(|key| key.exists()) {
+            self.output.note(format_args!(
+                "Made {}, the key that the login is encrypted with: keep it with the store's exports.",
+                key.display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// The file of the key that a login which is kept makes, where there is none yet.
+    fn key_to_make(&self) -> Option<&Path> {
+        let Credentials::Login(auth) = &self.connection.credentials else { return None };
+        match &auth.key {
+            KeyPlace::Beside(path) => Some(path.as_path()).filter(|path| !path.exists()),
+            KeyPlace::Configured(_) => None,
+        }
     }
 
     /// Says who is connected, and what is still in the way.
@@ -129,7 +151,9 @@ impl Desk<'_> {
         let tokens = self.kept().await?;
         let (id, grant) = (&self.connection.id, self.source.login().kind());
         let Account { id: account_id, zone, currency, problems, .. } = account;
-        self.output.text(format_args!("{id} is connected to account {account_id} ({zone}, {currency})."));
+        let identity = tokens.as_ref().and_then(|tokens| tokens.identity.as_deref());
+        let who = identity.map(|identity| format!(" as {identity}")).unwrap_or_default();
+        self.output.text(format_args!("{id} is connected to account {account_id}{who} ({zone}, {currency})."));
         for problem in problems {
             self.output.text(format_args!("  {}; {}", problem.what, problem.way_out));
         }
@@ -139,7 +163,7 @@ impl Desk<'_> {
             "account": account_id,
             "zone": zone.name(),
             "currency": currency,
-            "identity": tokens.as_ref().and_then(|tokens| tokens.identity.as_deref()),
+            "identity": identity,
             "scopes": tokens.as_ref().map(|tokens| &tokens.scopes),
             "problems": problems,
         }));
@@ -166,7 +190,8 @@ impl Desk<'_> {
             ),
         };
         self.output.text(&told);
-        self.output.document(&json!({ "connection": id, "revoked": exit == Exit::Ok, "message": told }));
+        let at_crm = matches!(revoked, Revoked::AtCrm);
+        self.output.document(&json!({ "connection": id, "revoked": at_crm, "message": told }));
         Ok(exit)
     }
 
