@@ -21,13 +21,13 @@ pub(super) struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// The configuration file [default: dealclock.toml in this directory, when there is one].
-    #[arg(long, short, global = true, env = "DEALCLOCK_CONFIG", value_name = "FILE")]
+    #[arg(long, short, global = true, env = "DEALCLOCK_CONFIG", value_name = "FILE", display_order = 100)]
     pub config: Option<PathBuf>,
     /// Print one JSON document instead of text.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 101)]
     pub json: bool,
     /// When to use colour.
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", display_order = 102)]
     pub color: Color,
 }
 
