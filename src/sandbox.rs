@@ -80,8 +80,17 @@ fn introduce(crm: Crm, args: &SandboxArgs, address: &str, token: &str, time: &Vi
         document["ca_file"] = file.into();
     }
     output.text(format_args!(
-        "  time       {} ({address}/sandbox/time)\nPoint a connection at it with {keys}. Stop it with Ctrl-C.",
+        "  control    {address}/sandbox/ (time, edit, {}, faults, calls)\n  time       {}{}\nPoint a connection at it with \
+         {keys}, and let its daemon live by its time with `[clock] follow = \"{address}\"`. Stop it with Ctrl-C.",
+        match crm {
+            Crm::HubSpot => "webhooks",
+            Crm::Salesforce => "outbound",
+        },
         time.now().to_rfc3339(),
+        match args.time {
+            SandboxTime::Manual => ", and stands still until it is told to move",
+            SandboxTime::Lockstep | SandboxTime::Paced => "",
+        },
     ));
     output.document(&document);
 }
