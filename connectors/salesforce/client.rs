@@ -198,7 +198,8 @@ impl Client {
             false => self.quota.check(Bucket::General, call.priority, asked.now),
         };
         if let Err(until) = admitted {
-            let message = format!("{}: our share of the org's calls is used up for the moment", call.what);
+            let again = until.format("%Y-%m-%d %H:%M:%S UTC");
+            let message = format!("{}: our share of the org's calls is used up until {again}", call.what);
             return Err(Refusal::ours(Error::throttled(until, message)));
         }
         let access = self.auth.access().await.map_err(Refusal::ours)?;
