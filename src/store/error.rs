@@ -16,7 +16,7 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub enum StoreError {
     /// Another process holds the store.
     #[error(
-        "the store {} is in use: a daemon is running on it; stop that one first",
+        "the store {} is in use; a daemon is running on it: stop that one first",
         path.display()
     )]
     InUse {
