@@ -61,11 +61,9 @@ impl HubSpot {
         };
         let mut problems = Vec::new();
         if let Err(why) = &schema.reading {
-            problems.push(Problem {
-                what: why.clone(),
-                way_out: "mend the mapping of the connection, or make the property by `dealclock setup`".to_owned(),
-                fatal: true,
-            });
+            // Why deals cannot be read names its way out mostly, for whoever hears of it from a poll.
+            let (what, way_out) = why.split_once("; ").unwrap_or((why, "mend the mapping of the connection"));
+            problems.push(Problem { what: what.to_owned(), way_out: way_out.to_owned(), fatal: true });
         }
         for (canonical, name) in schema.unknown_stages(&self.mapping) {
             problems.push(Problem {

@@ -9,7 +9,11 @@ use crate::support::{Account, KEY, OTHER_TOKEN, TOKEN, connect_without_home, map
 
 async fn problems(account: &Account) -> Vec<(String, bool)> {
     let checked = account.connector.check().await.unwrap();
-    checked.problems.into_iter().map(|problem| (problem.what, problem.fatal)).collect()
+    checked
+        .problems
+        .into_iter()
+        .map(|problem| (format!("{}; {}", problem.what, problem.way_out), problem.fatal))
+        .collect()
 }
 
 #[tokio::test]
