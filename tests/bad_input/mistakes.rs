@@ -82,7 +82,11 @@ fn what_is_read_when_a_connection_is_opened_is_told_at_its_line() {
 fn a_program_that_cannot_be_run_is_told_at_its_line() {
     const OPEN: &[&str] = &["check --online", "run"];
     let plugin = |keys: &str| format!("kind = \"plugin\"\n{keys}\n");
-    check_all(&plugin(""), &["check", "run"], &["dealclock.toml:1:", "has no `command`", "add for example command = ["]);
+    check_all(
+        &plugin(""),
+        &["check", "run"],
+        &["dealclock.toml:1:", "has no `command`", "add for example command = ["],
+    );
     let words = ["dealclock.toml:1:", "command: the program to run is missing", "command = ["];
     check_all(&plugin("token = { file = \"s\" }"), OPEN, &words);
     let words = ["dealclock.toml:3:11", "nowhere.py` cannot be run", "correct [connection.acme]"];
