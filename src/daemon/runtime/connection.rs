@@ -1,11 +1,11 @@
 //! One connection at run time: its connector, what is known of the account, and how it is faring.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::Duration;
 use dealclock_connector::{Account, Connector, Discovery, Error, ErrorKind, Feed};
-use dealclock_model::{ConnectionId, Instant, People, RecordId};
+use dealclock_model::{ConnectionId, Instant, People, PersonId, RecordId};
 use serde::{Deserialize, Serialize};
 
 /// Makes the people directory of a connection from what its CRM tells and what the configuration adds.
@@ -46,6 +46,8 @@ pub struct State {
     pub last_check: Option<Instant>,
     /// People changed since then, as the CRM says.
     pub people_changed: bool,
+    /// Owners of records whom the directory did not have; people are read anew once for each of them.
+    pub strangers: BTreeSet<PersonId>,
     /// When the end of the CRM's log of changes was last read.
     pub last_feed: Option<Instant>,
     /// When hints were last followed by a call.
@@ -180,6 +182,12 @@ impl Connection {
     /// The people directory, once known.
     pub fn people(&self) -> Option<Arc<People>> {
         self.people.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of a record's owner; whether they are not in the directory, and were not found missing before.
+    pub fn meets_stranger(&self, owner: &PersonId) -> bool {
+        let is_known = self.people().is_none_or(|people| people.get(owner).is_some());
+        !is_known && self.state().strangers.insert(owner.clone())
     }
 
     /// Replaces the people directory.

@@ -102,7 +102,7 @@ impl Runtime {
     }
 
     /// People changed: the steward looks now, and at most once a minute.
-    fn hurry_steward(&self, connection: &Connection) {
+    pub(super) fn hurry_steward(&self, connection: &Connection) {
         connection.state().people_changed = true;
         self.signals.raise(&LoopId::Steward(connection.id().clone()));
     }

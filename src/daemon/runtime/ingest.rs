@@ -57,6 +57,7 @@ impl Runtime {
                 Novelty::State { ask_history } => news.push((change, ask_history, known.and_then(|case| case.stamp))),
             }
         }
+        self.look_for_strangers(connection, news.iter().map(|(change, ..)| change));
         let asked =
             news.iter().filter(
                 |(change, ask, _)| {
@@ -82,6 +83,17 @@ impl Runtime {
             self.enqueue(connection, events, page.last)?;
         }
         Ok(taken)
+    }
+
+    /// Lets people be read anew for owners whom nobody knows: reminders of somebody new must not go to others for long.
+    fn look_for_strangers<'a>(&self, connection: &Connection, changes: impl Iterator<Item = &'a Change>) {
+        let owners = changes.filter_map(|change| match &change.state {
+            ChangeState::Present(record) => record.owner.as_ref(),
+            ChangeState::Deleted | ChangeState::Merged { .. } => None,
+        });
+        if owners.filter(|owner| connection.meets_stranger(owner)).count() > 0 {
+            self.hurry_steward(connection);
+        }
     }
 
     /// Puts events into the inbox in small batches; `last` goes with the last of them.

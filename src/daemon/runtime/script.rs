@@ -39,6 +39,8 @@ pub(crate) struct Script {
 pub(crate) struct Now {
     /// The stage of each deal that is there.
     pub(crate) deals: BTreeMap<&'static str, &'static str>,
+    /// Who owns each deal that somebody owns.
+    pub(crate) owners: BTreeMap<&'static str, &'static str>,
     /// Deals that are locked.
     pub(crate) locked: BTreeSet<&'static str>,
     /// Deals about which no read is answered.
@@ -84,8 +86,9 @@ fn shown(record: &RecordRef, now: &Now) -> Change {
         None => ChangeState::Deleted,
         Some(stage) => {
             let fields = BTreeMap::from([(field::STAGE.into(), Value::text(*stage))]);
+            let owner = now.owners.get(record.id.as_str()).map(|owner| (*owner).into());
             let parked = now.unreadable.contains(record.id.as_str()).then(|| "the amount cannot be read".to_owned());
-            ChangeState::Present(Record { owner: None, fields, url: None, parked })
+            ChangeState::Present(Record { owner, fields, url: None, parked })
         }
     };
     // Each look is a second later by the CRM's clock, so that what it shows is never older than what it showed.

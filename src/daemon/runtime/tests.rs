@@ -108,6 +108,18 @@ async fn people_are_read_when_the_crm_says_so_and_at_most_once_a_minute() {
 }
 
 #[tokio::test]
+async fn people_are_read_once_for_an_owner_who_is_not_among_them() {
+    let stage = Stage::live().await;
+    stage.crm.now().owners.extend([("1", "zed"), ("2", "zed"), ("3", "new")]);
+    for (id, discoveries) in [("1", 2), ("2", 2), ("3", 3)] {
+        stage.crm.now().deals.insert(id, "Open");
+        hint(&stage, Hint::Record(deal(id)));
+        stage.pass(Duration::minutes(2)).await;
+        assert_eq!(stage.crm.now().discoveries, discoveries, "after deal {id}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_page_of_changes_shows_beside_them_is_followed() {
     let stage = Stage::live().await;
     stage.crm.now().deals.insert("9", "Won");
