@@ -87,7 +87,8 @@ impl Set {
         let read_only: Vec<&str> =
             grants.iter().filter(|grant| !grant.edit).map(|grant| grant.field.as_str()).collect();
         let except = if read_only.is_empty() { String::new() } else { format!(", read-only {}", read_only.join(", ")) };
-        format!("permissions of \"{}\" for {} fields{except}", self.label(), grants.len())
+        let fields = if grants.len() == 1 { "field" } else { "fields" };
+        format!("permissions of \"{}\" for {} {fields}{except}", self.label(), grants.len())
     }
 }
 
