@@ -5,6 +5,7 @@
 #[path = "../support/process.rs"]
 mod process;
 
+use dealclock_sandbox::Crm;
 use process::{Progress, World};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -14,8 +15,17 @@ const DAYS: u32 = 8;
 const KILLS: u32 = 20;
 
 #[tokio::test]
-async fn twenty_kills_neither_lose_nor_double_nor_delay_a_reminder() {
-    let world = World::start(SEED, DAYS).await;
+async fn twenty_kills_neither_lose_nor_double_nor_delay_a_reminder_in_hubspot() {
+    survive(Crm::HubSpot).await;
+}
+
+#[tokio::test]
+async fn twenty_kills_neither_lose_nor_double_nor_delay_a_reminder_in_salesforce() {
+    survive(Crm::Salesforce).await;
+}
+
+async fn survive(crm: Crm) {
+    let world = World::start(crm, SEED, DAYS).await;
     let mut random = StdRng::seed_from_u64(SEED);
     for kill in 0..KILLS {
         let mut daemon = world.daemon();

@@ -8,6 +8,7 @@ mod process;
 use std::collections::BTreeSet;
 use std::process::{Output, Stdio};
 
+use dealclock_sandbox::Crm;
 use dealclock_sandbox::dump::Dump;
 use process::{Progress, World, dealclock, read_address};
 use serde_json::Value;

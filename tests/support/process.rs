@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use dealclock_sandbox::Crm;
 use dealclock_sandbox::audit::{AuditReport, AuditedRule, Tolerance, audit};
 use dealclock_sandbox::company::{Company, CompanyOptions};
 use dealclock_sandbox::dump::Dump;
+use dealclock_sandbox::{App, Crm};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -55,18 +55,22 @@ pub struct World {
 
 impl World {
     /// A company of a seed for so many days; the daemon's fields are made already.
-    pub async fn start(seed: u64, days: u32) -> World {
+    pub async fn start(crm: Crm, seed: u64, days: u32) -> World {
         let company = Company::new(seed, &CompanyOptions { days, ..CompanyOptions::default() });
         let mut sandbox = dealclock()
-            .args(["sandbox", "--crm", "hubspot", "--listen", "127.0.0.1:0", "--time", "lockstep", "--json"])
+            .args(["sandbox", "--crm", kind(crm), "--listen", "127.0.0.1:0", "--time", "lockstep", "--json"])
             .args(["--token", TOKEN, "--seed", &seed.to_string(), "--days", &days.to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let address = read_address(&mut sandbox).await;
         let place = tempfile::tempdir().unwrap();
-        let entrance = files::Entrance::Token(TOKEN);
-        let link = files::Link { name: "acme", crm: Crm::HubSpot, company: &company, address: &address, entrance };
+        let app = App::default();
+        let entrance = match crm {
+            Crm::HubSpot => files::Entrance::Token(TOKEN),
+            Crm::Salesforce => files::Entrance::App { id: &app.client_id, secret: &app.client_secret },
+        };
+        let link = files::Link { name: "acme", crm, company: &company, address: &address, entrance };
         files::write(place.path(), &[link]).unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let world = World { company, address, http, place, _sandbox: sandbox };
@@ -97,7 +101,13 @@ impl World {
         let calls = self.get("calls").await;
         match progress {
             Progress::Calls => calls["calls"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum(),
-            Progress::Made => calls["statuses"]["201"].as_u64().unwrap_or_default(),
+            // A collection of tasks is answered with 200 whatever became of them.
+            Progress::Made => {
+                let sent = calls["calls"].as_object().unwrap().iter();
+                let sent = sent.filter(|(call, _)| call.ends_with("sf.collections.create"));
+                let sent: u64 = sent.map(|(_, count)| count.as_u64().unwrap()).sum();
+                sent + calls["statuses"]["201"].as_u64().unwrap_or_default()
+            }
         }
     }
 
@@ -124,6 +134,13 @@ impl World {
     async fn get(&self, command: &str) -> Value {
         let answer = self.http.get(format!("{}/sandbox/{command}", self.address)).send().await.unwrap();
         answer.json().await.unwrap()
+    }
+}
+
+fn kind(crm: Crm) -> &'static str {
+    match crm {
+        Crm::HubSpot => "hubspot",
+        Crm::Salesforce => "salesforce",
     }
 }
 
