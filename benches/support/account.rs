@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use dealclock_model::Instant;
+use dealclock_sandbox::edit::{DealName, Edit};
 use dealclock_sandbox::{Calls, Crm};
 use serde_json::{Value, json};
 
@@ -57,9 +58,18 @@ impl Account {
 
     /// A person changes the amount of a deal.
     pub async fn change_amount(&self, deal: &str, amount: u32) -> Result<(), reqwest::Error> {
-        let properties = json!({ "amount": amount.to_string() });
-        let edit = json!({ "kind": "set_deal", "deal": { "id": deal }, "properties": properties, "by": "28604201" });
-        self.command("edit", &edit).await
+        self.change(deal, "amount", amount.to_string()).await
+    }
+
+    /// A person changes a property of a deal.
+    pub async fn change(&self, deal: &str, property: &str, value: String) -> Result<(), reqwest::Error> {
+        let properties = [(property.to_owned(), value)].into();
+        self.edit(&Edit::SetDeal { deal: DealName::Id(deal.to_owned()), properties, by: "28604201".to_owned() }).await
+    }
+
+    /// People do something in the account's own pages.
+    pub async fn edit(&self, edit: &Edit) -> Result<(), reqwest::Error> {
+        self.command("edit", &json!(edit)).await
     }
 
     /// Calls by endpoint since the last time this was asked.

@@ -12,6 +12,7 @@ use dealclock_daemon::runtime::Phase;
 use dealclock_model::effect::Lane;
 use dealclock_sandbox::Crm;
 use dealclock_sandbox::dump::Dump;
+use dealclock_sandbox::edit::{Edit, NewPerson};
 
 use support::account::Account;
 use support::daemon::{Daemon, load, print};
@@ -22,11 +23,14 @@ use support::run::for_each_crm;
 mod support;
 
 const REMINDERS: usize = 10_000;
+/// As many as get twenty reminders each.
+const OWNERS: usize = 500;
 /// What the guards would rightly make of so many reminders is measured nowhere: here all of them are meant.
 const KEYS: &str = r#"poll = "5m"
 refresh = "1d"
 reconcile = "10d"
-storm_above = 1000000"#;
+storm_above = 1000000
+max_per_person_per_day = 1000"#;
 
 const RULES: &str = r#"
 [rule.attend]
@@ -50,13 +54,9 @@ async fn measure(crm: Crm, reminders: usize) -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     // The rule is not about deals that are closed or have no amount.
     let account = Account::open(crm, reminders * 9 / 5)?;
+    share_out(crm, &account).await?;
     let config = account.prepare(directory.path(), RULES, KEYS)?;
-    let mut loaded = load(&config)?;
-    for connection in loaded.config.connections.values_mut() {
-        // A configuration cannot say so: nobody reads so many reminders on one day.
-        connection.max_per_person_per_day = u32::MAX;
-    }
-    let daemon = Daemon::start(loaded, account)?;
+    let daemon = Daemon::start(load(&config)?, account)?;
     daemon.until_phase("first read", |phase| phase == Phase::Live).await?;
     leave_so_many(&daemon, reminders).await?;
     daemon.pass("until shortly before", Duration::minutes(50)).await?;
@@ -66,6 +66,33 @@ async fn measure(crm: Crm, reminders: usize) -> Result<(), Box<dyn Error>> {
     print(&[line]);
     println!("peak memory {} MB", peak_megabytes()?);
     count_tasks(crm, &daemon.account.ask("dump").await?.json().await?, reminders)
+}
+
+/// Invites owners, and gives them the deals in turns.
+async fn share_out(crm: Crm, account: &Account) -> Result<(), Box<dyn Error>> {
+    for number in 0..OWNERS {
+        let owner = NewPerson {
+            owner_id: owner_id(number),
+            user_id: (38_000_000 + number).to_string(),
+            first_name: "Robin".to_owned(),
+            last_name: format!("Number {number}"),
+            email: format!("robin.{number}@example.com"),
+            job_title: "Account executive".to_owned(),
+            team: None,
+            zone: None,
+        };
+        account.edit(&Edit::AddPerson(owner)).await?;
+    }
+    let dump: Dump = account.ask("dump").await?.json().await?;
+    let deals = dump.records.get(words(crm).deals).map_or(&[][..], Vec::as_slice);
+    for (deal, number) in deals.iter().zip((0..OWNERS).cycle()) {
+        account.change(&deal.id, "hubspot_owner_id", owner_id(number)).await?;
+    }
+    Ok(())
+}
+
+fn owner_id(number: usize) -> String {
+    (74_000_000 + number).to_string()
 }
 
 /// Takes the amounts from deals until the rule is about so many.
@@ -92,10 +119,7 @@ fn is_all_written(daemon: &Daemon) -> Result<bool, Box<dyn Error>> {
 
 /// Holds the account against what was promised: each deal has its task, and none has two.
 fn count_tasks(crm: Crm, dump: &Dump, reminders: usize) -> Result<(), Box<dyn Error>> {
-    let (tasks, deals, key) = match crm {
-        Crm::HubSpot => ("tasks", "deals", "dealclock_key"),
-        Crm::Salesforce => ("Task", "Opportunity", "Dealclock_Key__c"),
-    };
+    let Words { tasks, deals, key } = words(crm);
     let written = dump.records.get(tasks).map_or(&[][..], Vec::as_slice);
     let keys: BTreeSet<&str> = written.iter().filter_map(|task| task.value(key)).collect();
     let links = dump.associations.iter().filter(|link| link.from_type == tasks && link.to_type == deals);
@@ -104,5 +128,19 @@ fn count_tasks(crm: Crm, dump: &Dump, reminders: usize) -> Result<(), Box<dyn Er
     match [written.len(), keys.len(), reminded.len()].iter().all(|count| *count == reminders) {
         true => Ok(()),
         false => Err(format!("{reminders} of each were due").into()),
+    }
+}
+
+/// What a CRM calls types and our key.
+struct Words {
+    tasks: &'static str,
+    deals: &'static str,
+    key: &'static str,
+}
+
+fn words(crm: Crm) -> Words {
+    match crm {
+        Crm::HubSpot => Words { tasks: "tasks", deals: "deals", key: "dealclock_key" },
+        Crm::Salesforce => Words { tasks: "Task", deals: "Opportunity", key: "Dealclock_Key__c" },
     }
 }
