@@ -56,6 +56,16 @@ impl Denied {
         }
     }
 
+    /// Whether the body may lie unread on the connection, which then cannot bear another request.
+    fn leaves_a_body(&self) -> bool {
+        match self {
+            Denied::Unknown | Denied::Busy | Denied::TooEarly | Denied::TooLarge | Denied::Encoded | Denied::Cut => {
+                true
+            }
+            Denied::Refused(_) | Denied::Store(_) => false,
+        }
+    }
+
     /// What the sender is told. A wrong signature is not explained to whoever made it.
     fn words(&self) -> String {
         match self {
@@ -70,6 +80,10 @@ impl Denied {
 impl IntoResponse for Denied {
     fn into_response(self) -> Response {
         let mut response = (self.status(), self.words()).into_response();
+        if self.leaves_a_body() {
+            // Else a sender that keeps connections would put its next request into one that is about to be closed.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(after) = self.again_after() {
             response.headers_mut().insert(header::RETRY_AFTER, after);
         }

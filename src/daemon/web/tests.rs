@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame};
+use reqwest::header::CONNECTION;
 use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
 
 use super::{Listening, PathKey, address, listen};
@@ -161,7 +162,9 @@ async fn what_is_about_another_account_is_dropped_counted_and_told() {
 #[tokio::test]
 async fn a_body_that_is_too_large_is_not_read() {
     let door = Door::live().await;
-    assert_eq!(status(door.post("deal 1\n".repeat(286))).await, StatusCode::PAYLOAD_TOO_LARGE);
+    let refused = door.post("deal 1\n".repeat(286)).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(refused.headers()[CONNECTION], "close", "what lies unread would be taken for the next request");
     let of_unknown_length = Body::wrap(Unsized(Full::from("deal 1\n".repeat(286))));
     assert_eq!(status(door.post(of_unknown_length)).await, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(status(door.post("deal 1\n".repeat(285))).await, StatusCode::OK);
