@@ -57,7 +57,12 @@ impl HubSpot {
             .filter_map(|(effect, write)| match write {
                 Write::CreateTask(new) => Some((*effect, new.record.as_ref())),
                 // Their values say whether they were applied, so they need no key; and mail leaves elsewhere.
-                Write::UpdateTask(_) | Write::UpdateRecord(_) | Write::SendEmail(_) => None,
+                Write::UpdateTask(_)
+                | Write::UpdateRecord(_)
+                | Write::SendEmail(_)
+                | Write::SubmitApproval(_)
+                | Write::Notify(_)
+                | Write::SendCrmEmail(_) => None,
             })
             .collect();
         let mut found = match self.key_place().await? {

@@ -36,7 +36,7 @@ impl HubSpot {
                 Write::CreateTask(new) => creations.push((*effect, new)),
                 Write::UpdateTask(update) => updates.push((*effect, update)),
                 Write::UpdateRecord(update) => records.push((*effect, update)),
-                Write::SendEmail(_) => {}
+                Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_) => {}
             }
         }
         let mut outcomes = Outcomes::with_capacity(writes.len());
@@ -49,7 +49,9 @@ impl HubSpot {
         }
         let of = |(effect, write): &(EffectId, Write)| match (write, outcomes.get(effect)) {
             (_, Some(outcome)) => outcome.clone(),
-            (Write::SendEmail(_), None) => Err(Error::rejected("send an e-mail: HubSpot's tasks are no mail")),
+            (Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_), None) => {
+                Err(Error::rejected("send an e-mail: HubSpot's tasks are no mail"))
+            }
             (Write::UpdateRecord(_), None) => {
                 Err(Error::transient("update deals: HubSpot said nothing about this one"))
             }

@@ -72,7 +72,9 @@ fn by_key(answer: Applied) -> HashMap<EffectId, Option<Settled>> {
 
 fn refused_mail(what: &Write) -> Option<Result<Receipt>> {
     match what {
-        Write::SendEmail(_) => Some(Err(Error::rejected("apply: mail does not leave through a CRM"))),
+        Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_) => {
+            Some(Err(Error::rejected("apply: mail does not leave through a CRM")))
+        }
         Write::CreateTask(_) | Write::UpdateTask(_) | Write::UpdateRecord(_) => None,
     }
 }

@@ -7,9 +7,10 @@ mod run;
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Error, ErrorKind, IfLost, NativeApproval, NativeApprovals, Priority, Problem, Result, Ruling, Submission, WorkItem,
+    Error, ErrorKind, IfLost, NativeApproval, NativeApprovals, Priority, Problem, Result, WorkItem,
 };
-use dealclock_model::{EffectId, Instant, Object, PersonId, RecordId, RecordRef};
+use dealclock_model::effect::Submission;
+use dealclock_model::{EffectId, Instant, Object, PersonId, RecordId, RecordRef, Ruling};
 use serde::Serialize;
 
 use crate::Salesforce;

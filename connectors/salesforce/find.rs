@@ -19,7 +19,12 @@ impl Salesforce {
         let creations = effects.iter().filter_map(|(effect, write)| match write {
             Write::CreateTask(_) => Some(*effect),
             // Their values say whether they were applied, so they need no key; and mail leaves elsewhere.
-            Write::UpdateTask(_) | Write::UpdateRecord(_) | Write::SendEmail(_) => None,
+            Write::UpdateTask(_)
+            | Write::UpdateRecord(_)
+            | Write::SendEmail(_)
+            | Write::SubmitApproval(_)
+            | Write::Notify(_)
+            | Write::SendCrmEmail(_) => None,
         });
         let found = self.find_by_key(creations, false).await?;
         Ok(effects.iter().map(|(effect, _)| found.get(effect).cloned()).collect())

@@ -44,7 +44,7 @@ impl Salesforce {
                 Write::CreateTask(new) => creations.push((*effect, new)),
                 Write::UpdateTask(update) => tasks.push((*effect, update)),
                 Write::UpdateRecord(update) => records.push((*effect, update)),
-                Write::SendEmail(_) => {}
+                Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_) => {}
             }
         }
         let mut outcomes = Outcomes::with_capacity(writes.len());
@@ -53,7 +53,9 @@ impl Salesforce {
         self.update_records(&records, &mut outcomes).await;
         let of = |(effect, write): &(EffectId, Write)| match (write, outcomes.get(effect)) {
             (_, Some(outcome)) => outcome.clone(),
-            (Write::SendEmail(_), None) => Err(Error::rejected("send an e-mail: Salesforce's tasks are no mail")),
+            (Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_), None) => {
+                Err(Error::rejected("send an e-mail: Salesforce's tasks are no mail"))
+            }
             (Write::CreateTask(_), None) => {
                 Err(Error::unknown(format!("{WHAT}: Salesforce said nothing about this one")))
             }

@@ -1,25 +1,12 @@
 //! The CRM's own approval process: hand a record in, see how it stands, decide where we may.
 
 use async_trait::async_trait;
-use dealclock_model::{EffectId, Instant, PersonId, RecordRef};
+use dealclock_model::effect::Submission;
+use dealclock_model::request::{NativeSeen, TaskSeen};
+use dealclock_model::{EffectId, Instant, PersonId, RecordRef, Ruling};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-
-/// What to hand in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Submission {
-    /// The record.
-    pub record: RecordRef,
-    /// On whose behalf.
-    pub submitter: Option<PersonId>,
-    /// Who is to decide, where the process leaves it open.
-    pub approvers: Vec<PersonId>,
-    /// The process by name or id; the CRM chooses by its own criteria when absent.
-    pub process: Option<String>,
-    /// What the approvers read.
-    pub comment: String,
-}
 
 /// How a handed-in record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,16 +55,6 @@ pub struct WorkItem {
     pub actor: PersonId,
 }
 
-/// A decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ruling {
-    /// Granted.
-    Approve,
-    /// Refused.
-    Reject,
-}
-
 /// An optional ability: the CRM's own approval process.
 #[async_trait]
 pub trait NativeApprovals: Send + Sync {
@@ -90,4 +67,31 @@ pub trait NativeApprovals: Send + Sync {
 
     /// Decides an open item; refused with a clear message unless the integration's own user is asked there.
     async fn decide(&self, item: &WorkItem, ruling: Ruling, comment: &str) -> Result<NativeApproval>;
+}
+
+impl NativeApproval {
+    /// What the engine is told of the run.
+    pub fn seen(&self) -> NativeSeen {
+        NativeSeen {
+            id: self.id.clone(),
+            effect: self.effect,
+            ruling: match self.standing {
+                Standing::Approved => Some(Ruling::Approve),
+                Standing::Rejected => Some(Ruling::Reject),
+                Standing::Pending | Standing::Recalled => None,
+            },
+            by: self.decided_by.clone(),
+            comment: self.comment.clone(),
+            submitted_at: self.submitted_at,
+            decided_at: self.completed_at,
+        }
+    }
+}
+
+/// An optional ability: tasks with a field in which a person says what they decide.
+#[async_trait]
+pub trait Outcomes: Send + Sync {
+    /// Tasks of ours as they stand now, by their ids, in the order asked; `None` for one that is gone. Not from a search
+    /// index.
+    async fn look(&self, tasks: &[String]) -> Result<Vec<Option<TaskSeen>>>;
 }

@@ -16,7 +16,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Authorizer, Clock, Feed, Hint, Mapping, NativeApprovals, Origin, Provision, Quota, Result, Transport, Webhooks,
+    Authorizer, Clock, Feed, Hint, Mapping, NativeApprovals, Origin, Outcomes, Provision, Quota, Result, Transport,
+    Webhooks,
 };
 
 /// Code for a kind of CRM, bound to one connection.
@@ -72,6 +73,11 @@ pub trait Connector: Send + Sync {
 
     /// The CRM's own approval process.
     fn approvals(&self) -> Option<&dyn NativeApprovals> {
+        None
+    }
+
+    /// Tasks in which a person says what they decide, where the CRM's tasks can have such a field.
+    fn outcomes(&self) -> Option<&dyn Outcomes> {
         None
     }
 

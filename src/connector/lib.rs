@@ -22,7 +22,7 @@ pub mod transport;
 pub mod unfinished;
 pub mod value;
 
-pub use approval::{NativeApproval, NativeApprovals, Ruling, Standing, Submission, WorkItem};
+pub use approval::{NativeApproval, NativeApprovals, Outcomes, Standing, WorkItem};
 pub use auth::{Access, Authorizer, StaticToken};
 pub use clock::Clock;
 pub use contract::{

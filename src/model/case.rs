@@ -6,8 +6,11 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{DigestCase, Reason, ReportCase};
 use crate::effect::TaskFields;
 use crate::event::StormAnswer;
+use crate::fact::Spell;
+use crate::request::Request;
 use crate::{CaseId, EffectId, Instant, PersonId, Record, RecordId, RecordRef, RuleKey, SlotName, StepName};
 
 /// What is remembered of one subject between events.
@@ -20,6 +23,10 @@ pub enum Case {
     Person(PersonCase),
     /// One rule on one connection.
     Intake(IntakeCase),
+    /// One reader of one digest.
+    Digest(Box<DigestCase>),
+    /// One report on one connection.
+    Report(ReportCase),
 }
 
 impl Case {
@@ -29,6 +36,8 @@ impl Case {
             CaseId::Record(_) => Case::Record(Box::default()),
             CaseId::Person { .. } => Case::Person(PersonCase::default()),
             CaseId::Intake { .. } => Case::Intake(IntakeCase::default()),
+            CaseId::Digest { .. } => Case::Digest(Box::default()),
+            CaseId::Report { .. } => Case::Report(ReportCase::default()),
         }
     }
 
@@ -36,7 +45,7 @@ impl Case {
     pub fn as_record(&self) -> Option<&RecordCase> {
         match self {
             Case::Record(case) => Some(case),
-            Case::Person(_) | Case::Intake(_) => None,
+            Case::Person(_) | Case::Intake(_) | Case::Digest(_) | Case::Report(_) => None,
         }
     }
 
@@ -44,8 +53,13 @@ impl Case {
     pub fn persons(&self) -> BTreeSet<&PersonId> {
         match self {
             Case::Record(case) => case.persons(),
-            Case::Person(_) | Case::Intake(_) => BTreeSet::new(),
+            Case::Person(_) | Case::Intake(_) | Case::Digest(_) | Case::Report(_) => BTreeSet::new(),
         }
+    }
+
+    /// Whether the CRM is asked regularly what became of the case's requests.
+    pub fn is_watched(&self) -> bool {
+        self.as_record().is_some_and(RecordCase::is_watched)
     }
 }
 
@@ -76,6 +90,15 @@ pub struct RecordCase {
     /// Keys of an earlier store, with the ids of their tasks, until a clock of their rule takes note of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recovered: BTreeMap<EffectId, String>,
+    /// Requests, by the rule whose clock asked, or `approval/<key>`; of each the latest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<RuleKey, Request>,
+    /// Granted checkboxes that are ticked without a grant, by the rule or approval whose they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tampering: BTreeMap<RuleKey, Tampering>,
+    /// The spell that lasts: since when owner, openness and Complex are as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spell: Option<Spell>,
 }
 
 impl RecordCase {
@@ -83,8 +106,43 @@ impl RecordCase {
     pub fn persons(&self) -> BTreeSet<&PersonId> {
         let owner = self.record.as_ref().and_then(|record| record.owner.as_ref());
         let holders = self.clocks.values().flat_map(|clock| clock.tasks.values());
-        owner.into_iter().chain(holders.filter(|task| task.open).filter_map(|task| task.want.owner.as_ref())).collect()
+        let asked = self.requests.values().flat_map(|request| request.tasks.values());
+        let tasks = holders.chain(asked).filter(|task| task.open).filter_map(|task| task.want.owner.as_ref());
+        owner.into_iter().chain(tasks).collect()
     }
+
+    /// Whether the CRM is asked regularly what became of the record's requests.
+    pub fn is_watched(&self) -> bool {
+        self.gone.is_none()
+            && (self.requests.values().any(Request::is_open)
+                || self.tampering.values().any(|tampering| tampering.state == TamperingState::Suspected))
+    }
+}
+
+/// A granted checkbox that is ticked while no grant is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tampering {
+    /// How often that happened on the record.
+    pub count: u32,
+    /// Since when it is ticked this time, by the CRM's time.
+    pub since: Instant,
+    /// What is being done about it.
+    pub state: TamperingState,
+}
+
+/// What is being done about a checkbox that is ticked without a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TamperingState {
+    /// The CRM's own approval process is asked first.
+    Suspected,
+    /// It is being set back.
+    Reverting {
+        /// The effect that sets it back.
+        effect: EffectId,
+    },
+    /// It was set back, or turned out to be granted.
+    Settled,
 }
 
 /// Why a record is not there.
@@ -187,6 +245,54 @@ pub struct Clock {
     /// The fingerprint of the rule that planned it; another one plans it anew.
     #[serde(default)]
     pub rule_version: u64,
+    /// How a decision about a request moved the deadline, as long as that holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended: Option<Extended>,
+    /// When the reminders of a later round are nominally due; empty while the rule's own plan holds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub planned: BTreeMap<StepName, Instant>,
+    /// The owner is asked for a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonAsk>,
+}
+
+/// How a decision about a request moved a clock's deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extended {
+    /// The deadline before the decision, to go back to when a grant is taken back.
+    pub before: Instant,
+    /// When it was decided.
+    pub at: Instant,
+    /// Whether more time was granted; else the time for which the request was open was given back.
+    pub granted: bool,
+}
+
+/// The owner is asked for a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonAsk {
+    /// What it is asked about.
+    pub about: ReasonAbout,
+    /// How often it was asked.
+    pub asked: u32,
+    /// When it is asked again; `None` once that was done, or a reason was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<Instant>,
+    /// What stood in the fields when the episode began; that is no answer.
+    #[serde(default)]
+    pub before: Reason,
+    /// When a reason was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_at: Option<Instant>,
+}
+
+/// What a reason is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonAbout {
+    /// The violation.
+    Violation,
+    /// A request that came without one.
+    Request,
 }
 
 /// When and why a rule ceased to apply.

@@ -180,6 +180,12 @@ pub enum Channel {
     Task,
     /// An e-mail.
     Email,
+    /// A notice of the CRM's own, where it has any: at least once, since it has no key.
+    Notification,
+    /// An e-mail that the CRM sends, where it sends any: at least once, since it has no key.
+    CrmEmail,
+    /// A write to fields of the record, or to the CRM's own approval process.
+    Record,
 }
 
 impl Channel {
@@ -188,6 +194,9 @@ impl Channel {
         match self {
             Channel::Task => "task",
             Channel::Email => "email",
+            Channel::Notification => "notification",
+            Channel::CrmEmail => "crm_email",
+            Channel::Record => "record",
         }
     }
 }
@@ -232,9 +241,12 @@ impl Effect {
     /// The lane the effect leaves through.
     pub fn lane(&self) -> Lane {
         match &self.write {
-            Write::CreateTask(_) | Write::UpdateTask(_) | Write::UpdateRecord(_) => {
-                Lane::Crm(self.case.connection().clone())
-            }
+            Write::CreateTask(_)
+            | Write::UpdateTask(_)
+            | Write::UpdateRecord(_)
+            | Write::SubmitApproval(_)
+            | Write::Notify(_)
+            | Write::SendCrmEmail(_) => Lane::Crm(self.case.connection().clone()),
             Write::SendEmail(_) => Lane::Mail,
         }
     }
@@ -252,6 +264,55 @@ pub enum Write {
     UpdateRecord(RecordUpdate),
     /// Sends an e-mail whose Message-ID is made from the effect's id.
     SendEmail(Email),
+    /// Hands a record in at the CRM's own approval process, once: the effect's id stands in the comment.
+    SubmitApproval(Submission),
+    /// Shows a notice of the CRM's own to a person. It has no key: at least once.
+    Notify(Notification),
+    /// Has the CRM send an e-mail. It has no key: at least once.
+    SendCrmEmail(Email),
+}
+
+impl Write {
+    /// Whether it makes something that `find` can recognise by the effect's id, so that it is looked up before it is
+    /// written again.
+    pub fn is_keyed(&self) -> bool {
+        match self {
+            Write::CreateTask(_) | Write::SubmitApproval(_) => true,
+            Write::UpdateTask(_)
+            | Write::UpdateRecord(_)
+            | Write::SendEmail(_)
+            | Write::Notify(_)
+            | Write::SendCrmEmail(_) => false,
+        }
+    }
+}
+
+/// A record to hand in at the CRM's own approval process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The record.
+    pub record: RecordRef,
+    /// On whose behalf.
+    pub submitter: Option<PersonId>,
+    /// Who is to decide, where the process leaves it open.
+    pub approvers: Vec<PersonId>,
+    /// The process by name or id; the CRM chooses by its own criteria when absent.
+    pub process: Option<String>,
+    /// What the approvers read.
+    pub comment: String,
+}
+
+/// A notice of the CRM's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Who gets it.
+    pub to: PersonId,
+    /// One line.
+    pub title: String,
+    /// Plain text.
+    pub body: String,
+    /// The record that it leads to, where it is about one.
+    pub record: Option<RecordRef>,
 }
 
 /// A task to create.
@@ -269,6 +330,9 @@ pub struct NewTask {
     pub due_date: NaiveDate,
     /// The send time on the due date, for CRMs whose tasks have an instant; also the popup where it is still ahead.
     pub due_at: Instant,
+    /// Whether the task asks for a decision: then its outcome field decides, and the CRM shows it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
 }
 
 /// The fields of a task that Dealclock may change later.
@@ -331,6 +395,28 @@ pub struct Email {
     pub body: String,
     /// The record's page in the CRM.
     pub link: Option<String>,
+    /// The question that the reader may answer by a signed link; the link is made when the mail is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
+}
+
+/// A request that one person is asked to decide.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Question {
+    /// The record.
+    pub record: RecordRef,
+    /// The rule, or `approval/<key>`, under which the record's case keeps the request.
+    pub rule: RuleKey,
+    /// The request's episode.
+    pub episode: u32,
+    /// The request's round.
+    pub round: u32,
+    /// The step that is being decided.
+    pub step: StepName,
+    /// Who is asked.
+    pub person: PersonId,
+    /// From when on a link answers nothing any more.
+    pub expires: Instant,
 }
 
 /// What became of an effect.

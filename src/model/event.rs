@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::case::Sending;
+use crate::digest::{Made, Notice};
 use crate::record::FieldHistory;
+use crate::request::{NativeSeen, Ruling, TaskSeen, Way};
 use crate::{Change, EffectId, Instant, Outcome, PersonId, RecordId, RecordRef, RuleKey, StepName};
 
 /// Where a change came from; decides whether a rule that it satisfies is a first evaluation.
@@ -121,6 +123,41 @@ pub enum Event {
         /// How.
         how: Release,
     },
+    /// Somebody decides a request: by a signed link, at a desk. Other ways come as changes and as [`Event::Looked`].
+    Ruled {
+        /// The rule, or `approval/<key>`, under which the case keeps the request.
+        rule: RuleKey,
+        /// The request's episode.
+        episode: u32,
+        /// The request's round.
+        round: u32,
+        /// The step that was asked about.
+        step: StepName,
+        /// Who decides.
+        by: PersonId,
+        /// What.
+        ruling: Ruling,
+        /// In which way.
+        way: Way,
+        /// What was said beside.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// The CRM was asked what became of a watched case: its own approval process, and our tasks that ask for a decision.
+    Looked {
+        /// The runs of the CRM's own approval process on the record, the newest first; empty where it has none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        native: Vec<NativeSeen>,
+        /// Our open tasks that ask for a decision.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tasks: Vec<TaskSeen>,
+        /// The moment as of which the answer is complete.
+        as_of: Instant,
+    },
+    /// A record's case, or a report, tells a reader of a digest something; told again when it changes.
+    Noted(Box<Notice>),
+    /// A report was made and is to be delivered.
+    Made(Box<Made>),
     /// An administrator answers a storm; the intake also posts it to itself to go on with many records.
     Answered {
         /// What to do with the held records.

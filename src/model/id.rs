@@ -64,6 +64,18 @@ text_id! {
     SlotName
 }
 text_id! {
+    /// An approval's key in its file: `more-time` for `[approval.more-time]`.
+    ApprovalKey
+}
+text_id! {
+    /// A digest's key in its file: `managers` for `[digest.managers]`.
+    DigestKey
+}
+text_id! {
+    /// A report's key in its file: `complex-share` for `[report.complex-share]`.
+    ReportKey
+}
+text_id! {
     /// A field's canonical name as rules see it, such as `amount`.
     FieldName
 }
@@ -131,6 +143,22 @@ pub enum CaseId {
         /// The rule.
         rule: RuleKey,
     },
+    /// One reader of one digest: what the reader was told and what is still to be told.
+    Digest {
+        /// The connection.
+        connection: ConnectionId,
+        /// The digest.
+        digest: DigestKey,
+        /// The reader.
+        person: PersonId,
+    },
+    /// One report on one connection: to whom it was delivered.
+    Report {
+        /// The connection.
+        connection: ConnectionId,
+        /// The report.
+        report: ReportKey,
+    },
 }
 
 impl CaseId {
@@ -138,7 +166,10 @@ impl CaseId {
     pub fn connection(&self) -> &ConnectionId {
         match self {
             CaseId::Record(record) => &record.connection,
-            CaseId::Person { connection, .. } | CaseId::Intake { connection, .. } => connection,
+            CaseId::Person { connection, .. }
+            | CaseId::Intake { connection, .. }
+            | CaseId::Digest { connection, .. }
+            | CaseId::Report { connection, .. } => connection,
         }
     }
 
@@ -146,7 +177,7 @@ impl CaseId {
     pub fn record(&self) -> Option<&RecordRef> {
         match self {
             CaseId::Record(record) => Some(record),
-            CaseId::Person { .. } | CaseId::Intake { .. } => None,
+            CaseId::Person { .. } | CaseId::Intake { .. } | CaseId::Digest { .. } | CaseId::Report { .. } => None,
         }
     }
 }
@@ -157,6 +188,8 @@ impl fmt::Display for CaseId {
             CaseId::Record(record) => write!(f, "{record}"),
             CaseId::Person { connection, person } => write!(f, "{connection}/person/{person}"),
             CaseId::Intake { connection, rule } => write!(f, "{connection}/intake/{rule}"),
+            CaseId::Digest { connection, digest, person } => write!(f, "{connection}/digest/{digest}/{person}"),
+            CaseId::Report { connection, report } => write!(f, "{connection}/report/{report}"),
         }
     }
 }

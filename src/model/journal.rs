@@ -85,11 +85,49 @@ pub enum What {
     Recovered,
     /// The steps that a merged record had sent were taken note of.
     Absorbed,
+    /// A request was opened, or reopened.
+    Requested,
+    /// An approver, or an owner for a reason, was asked.
+    Asked,
+    /// One of several approvers said something, and others have still to.
+    Voted,
+    /// A request waited too long and went further up.
+    Escalated,
+    /// A request was granted.
+    Granted,
+    /// A request was refused.
+    Declined,
+    /// Nobody decided a request in time.
+    TimedOut,
+    /// The requester took a request back.
+    RequestWithdrawn,
+    /// A request was closed because it is not needed any more.
+    NotNeeded,
+    /// A grant was taken back by the requester.
+    TakenBack,
+    /// Somebody was told what came of a request.
+    Told,
+    /// A decision came when there was nothing left to decide, or from somebody who is not asked.
+    TooLate,
+    /// A granted checkbox was ticked without a grant.
+    Tampered,
+    /// A field was set by Dealclock, or set back.
+    SetBack,
+    /// A reason was given.
+    ReasonGiven,
+    /// Something will stand in a digest.
+    Listed,
+    /// A digest was sent.
+    DigestSent,
+    /// A report was delivered.
+    ReportMade,
+    /// Something would have been written, but the rule runs in shadow.
+    Shadowed,
 }
 
 impl What {
     /// Every word, in the order of the list above.
-    pub const ALL: [What; 27] = [
+    pub const ALL: [What; 46] = [
         What::Started,
         What::Resumed,
         What::Met,
@@ -117,6 +155,25 @@ impl What {
         What::LeftAlone,
         What::Recovered,
         What::Absorbed,
+        What::Requested,
+        What::Asked,
+        What::Voted,
+        What::Escalated,
+        What::Granted,
+        What::Declined,
+        What::TimedOut,
+        What::RequestWithdrawn,
+        What::NotNeeded,
+        What::TakenBack,
+        What::Told,
+        What::TooLate,
+        What::Tampered,
+        What::SetBack,
+        What::ReasonGiven,
+        What::Listed,
+        What::DigestSent,
+        What::ReportMade,
+        What::Shadowed,
     ];
 
     /// The word as scenarios and `explain` write it.
@@ -149,6 +206,25 @@ impl What {
             What::LeftAlone => "left_alone",
             What::Recovered => "recovered",
             What::Absorbed => "absorbed",
+            What::Requested => "requested",
+            What::Asked => "asked",
+            What::Voted => "voted",
+            What::Escalated => "escalated",
+            What::Granted => "granted",
+            What::Declined => "declined",
+            What::TimedOut => "timed_out",
+            What::RequestWithdrawn => "request_withdrawn",
+            What::NotNeeded => "not_needed",
+            What::TakenBack => "taken_back",
+            What::Told => "told",
+            What::TooLate => "too_late",
+            What::Tampered => "tampered",
+            What::SetBack => "set_back",
+            What::ReasonGiven => "reason_given",
+            What::Listed => "listed",
+            What::DigestSent => "digest_sent",
+            What::ReportMade => "report_made",
+            What::Shadowed => "shadowed",
         }
     }
 }

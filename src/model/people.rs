@@ -57,6 +57,9 @@ pub struct Profile {
     /// Holidays that the CRM knows, sorted; they count beside those of every calendar.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holidays: Vec<NaiveDate>,
+    /// Who holds a role that rule files name as `role:NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, Vec<PersonId>>,
 }
 
 impl Profile {
@@ -72,6 +75,7 @@ impl Profile {
             storm_above: 50,
             max_wait_secs: 300,
             holidays: Vec::new(),
+            roles: BTreeMap::new(),
         }
     }
 }

@@ -99,6 +99,10 @@ impl Key {
             CaseId::Record(record) => self.records(&record.connection, record.object).text(record.id.as_str()),
             CaseId::Person { connection, person } => self.text(connection.as_str()).byte(1).text(person.as_str()),
             CaseId::Intake { connection, rule } => self.text(connection.as_str()).byte(2).text(rule.as_str()),
+            CaseId::Digest { connection, digest, person } => {
+                self.text(connection.as_str()).byte(3).text(digest.as_str()).text(person.as_str())
+            }
+            CaseId::Report { connection, report } => self.text(connection.as_str()).byte(4).text(report.as_str()),
         }
     }
 
@@ -196,6 +200,8 @@ impl<'a> KeyReader<'a> {
             }
             [1] => Some(CaseId::Person { connection, person: self.text()?.into() }),
             [2] => Some(CaseId::Intake { connection, rule: self.text()?.into() }),
+            [3] => Some(CaseId::Digest { connection, digest: self.text()?.into(), person: self.text()?.into() }),
+            [4] => Some(CaseId::Report { connection, report: self.text()?.into() }),
             _ => None,
         }
     }
@@ -232,12 +238,14 @@ mod tests {
 
     fn case_id() -> impl Strategy<Value = CaseId> {
         let text = "[a\u{0}\u{1}\u{ff}é]{0,4}";
-        (text, text, 0..3).prop_map(|(connection, id, kind)| match kind {
+        (text, text, 0..5).prop_map(|(connection, id, kind)| match kind {
             0 => {
                 CaseId::Record(RecordRef { connection: connection.into(), object: Object::Opportunity, id: id.into() })
             }
             1 => CaseId::Person { connection: connection.into(), person: id.into() },
-            _ => CaseId::Intake { connection: connection.into(), rule: id.into() },
+            2 => CaseId::Intake { connection: connection.into(), rule: id.into() },
+            3 => CaseId::Digest { connection: connection.clone().into(), digest: id.into(), person: connection.into() },
+            _ => CaseId::Report { connection: connection.into(), report: id.into() },
         })
     }
 

@@ -106,7 +106,7 @@ impl Store {
         let from = after.map_or_else(|| all.clone(), |id| all.clone().text(id.as_str()).next());
         self.rows().page(&from, &all.end(), limit, |key, _| match self.rows().part(KeyReader::new(key).case())? {
             CaseId::Record(RecordRef { id, .. }) => Ok(Some(id)),
-            CaseId::Person { .. } | CaseId::Intake { .. } => Ok(None),
+            CaseId::Person { .. } | CaseId::Intake { .. } | CaseId::Digest { .. } | CaseId::Report { .. } => Ok(None),
         })
     }
 

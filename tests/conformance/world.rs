@@ -148,6 +148,7 @@ impl World {
             body: "Five days are left.\n\nSee <the deal> & act.".to_owned(),
             due_date: due_at.date_naive(),
             due_at,
+            asks: false,
         };
         (id, Write::CreateTask(new))
     }

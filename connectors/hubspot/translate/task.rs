@@ -255,6 +255,7 @@ mod tests {
             body: body.to_owned(),
             due_date: "2026-03-06".parse().unwrap(),
             due_at: due(),
+            asks: false,
         }
     }
 

@@ -12,7 +12,7 @@ pub fn write(key: EffectId, write: &Write) -> Option<question::Write> {
         Write::CreateTask(new) => question::What::CreateTask(new_task(new)),
         Write::UpdateTask(update) => question::What::UpdateTask(task_update(update)),
         Write::UpdateRecord(update) => question::What::UpdateRecord(record_update(update)),
-        Write::SendEmail(_) => return None,
+        Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_) => return None,
     };
     Some(question::Write { key, what })
 }

@@ -207,6 +207,7 @@ mod tests {
             body: "Why: <b>5 days</b> & more.\u{0}\n\nOpen https://app.example/1?a=1&b=2 now.".to_owned(),
             due_date: "2026-03-06".parse().unwrap(),
             due_at: due(),
+            asks: false,
         }
     }
 

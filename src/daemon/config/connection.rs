@@ -116,6 +116,7 @@ impl Connection {
             storm_above: self.storm_above,
             max_wait_secs: u32::try_from(self.max_wait.as_secs()).unwrap_or(u32::MAX),
             holidays: Vec::new(),
+            roles: BTreeMap::new(),
         }
     }
 

@@ -22,6 +22,7 @@ fn email(subject: &str, body: &str) -> Email {
         subject: subject.to_owned(),
         body: body.to_owned(),
         link: Some("https://crm.example/1".into()),
+        question: None,
     }
 }
 

@@ -99,7 +99,7 @@ impl Runtime {
             batch.append_journal(&id, &set_aside(now));
             return Ok(known.map(|case| (id, case)));
         };
-        let Decision { case, effects, superseded, posts, wake_at, journal } = decision;
+        let Decision { case, effects, superseded, posts, wake_at, journal, facts: _ } = decision;
         pending.turns.note(&id, before, &case);
         batch.put_case(&id, &case);
         batch.set_timer(&id, wake_at);

@@ -158,7 +158,7 @@ impl Runtime {
     async fn look_up(&self, connection: &Connection, entries: Vec<OutboxEntry>) -> Result<Step, RuntimeError> {
         // Setting fields to the same values twice is harmless, so only creations have to be looked up.
         let (creations, repeatable): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|entry| matches!(entry.effect.write, Write::CreateTask(_)));
+            entries.into_iter().partition(|entry| entry.effect.write.is_keyed());
         if creations.is_empty() {
             return self.write(connection, repeatable).await;
         }
@@ -178,7 +178,7 @@ impl Runtime {
             return self.write(connection, entries).await;
         }
         let (creations, mut rest): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|entry| matches!(entry.effect.write, Write::CreateTask(_)));
+            entries.into_iter().partition(|entry| entry.effect.write.is_keyed());
         let (done, missing) = match self.find_written(connection, creations).await {
             Ok(found) => found,
             Err(error) => return Ok(Step::Rest(Some(connection.failed(WORK, &error, self.clock.now())))),
@@ -366,10 +366,10 @@ fn verdict(answer: &Answer) -> Verdict<'_> {
 fn stale_records(connection: &Connection, ready: &[OutboxEntry], now: Instant) -> Vec<RecordRef> {
     let mut stale: Vec<RecordRef> = ready
         .iter()
-        .filter(|entry| matches!(entry.effect.write, Write::CreateTask(_)) && !entry.begun)
+        .filter(|entry| entry.effect.write.is_keyed() && !entry.begun)
         .filter_map(|entry| match &entry.effect.case {
             CaseId::Record(record) => Some(record.clone()),
-            CaseId::Person { .. } | CaseId::Intake { .. } => None,
+            CaseId::Person { .. } | CaseId::Intake { .. } | CaseId::Digest { .. } | CaseId::Report { .. } => None,
         })
         .filter(|record| !connection.is_fresh(&record.id, now))
         .collect();

@@ -33,7 +33,12 @@ impl Mishaps {
 /// nothing is lost with that.
 fn is_lost(effect: &Effect) -> bool {
     match effect.write {
-        Write::CreateTask(_) | Write::UpdateRecord(_) | Write::SendEmail(_) => true,
+        Write::CreateTask(_)
+        | Write::UpdateRecord(_)
+        | Write::SendEmail(_)
+        | Write::SubmitApproval(_)
+        | Write::Notify(_)
+        | Write::SendCrmEmail(_) => true,
         Write::UpdateTask(_) => false,
     }
 }

@@ -141,7 +141,11 @@ impl Connector for Script {
                     answers.push(Err(Error::rejected(format!("there is no person {}", task.owner))));
                     continue;
                 }
-                Write::UpdateRecord(_) | Write::SendEmail(_) => panic!("only tasks are scripted"),
+                Write::UpdateRecord(_)
+                | Write::SendEmail(_)
+                | Write::SubmitApproval(_)
+                | Write::Notify(_)
+                | Write::SendCrmEmail(_) => panic!("only tasks are scripted"),
             };
             answers.push(if now.locked.contains(update.task.as_str()) {
                 Err(Error::new(ErrorKind::Locked, "locked by an approval"))
@@ -313,6 +317,7 @@ impl Stage {
             body: String::new(),
             due_date: start().date_naive(),
             due_at: start(),
+            asks: false,
         };
         self.put_write(id, Write::CreateTask(task))
     }

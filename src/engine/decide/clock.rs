@@ -50,6 +50,9 @@ impl Matter<'_> {
             ignored: false,
             without_blame: false,
             rule_version: self.rule.version,
+            extended: None,
+            planned: Default::default(),
+            reason: None,
         };
         if let Some(previous) = previous {
             tasks::carry_over(previous, &mut clock);

@@ -1,7 +1,7 @@
 //! A step on its way: it falls due, asks for room in the recipient's day, and becomes effects.
 
 use dealclock_model::case::{Clock, ClockState, Reminder, StepFate, StepState};
-use dealclock_model::effect::{Channel, Email, NewTask};
+use dealclock_model::effect::{Channel, Email, NewTask, Notification};
 use dealclock_model::{Effect, EffectId, Event, Instant, PersonId, What, Write};
 
 use super::clock::note;
@@ -184,14 +184,19 @@ impl<'a> Matter<'a> {
                         body: body.clone(),
                         due_date: due.0,
                         due_at: due.1,
+                        asks: false,
                     })
                 }
-                Channel::Email => Write::SendEmail(Email {
+                Channel::Notification => Write::Notify(Notification {
                     to: to.clone(),
-                    subject: subject.clone(),
+                    title: subject.clone(),
                     body: body.clone(),
-                    link: self.record.url.clone(),
+                    record: Some(self.id.clone()),
                 }),
+                Channel::CrmEmail => Write::SendCrmEmail(self.mail(to, &subject, &body)),
+                // Rule files know no such channel for reminders.
+                Channel::Record => continue,
+                Channel::Email => Write::SendEmail(self.mail(to, &subject, &body)),
             };
             clock.unsettled.insert(id, Reminder { sending: sending.clone(), to: to.clone(), superseded: false });
             let why = format!("{} to {}", channel.as_str(), name(self.desk.people, to));
@@ -208,6 +213,17 @@ impl<'a> Matter<'a> {
             });
         }
         note(clock, StepState { sending, at: self.now(), fate: StepFate::Fired });
+    }
+
+    /// A mail about the record.
+    fn mail(&self, to: &PersonId, subject: &str, body: &str) -> Email {
+        Email {
+            to: to.clone(),
+            subject: subject.to_owned(),
+            body: body.to_owned(),
+            link: self.record.url.clone(),
+            question: None,
+        }
     }
 
     /// Nobody answered a storm for so long that a clock lets itself go: from now, without blame.

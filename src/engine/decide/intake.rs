@@ -47,7 +47,11 @@ pub(super) fn decide(
         | Event::Listed { .. }
         | Event::Absorbed { .. }
         | Event::Hold { .. }
-        | Event::Release { .. } => {}
+        | Event::Release { .. }
+        | Event::Ruled { .. }
+        | Event::Looked { .. }
+        | Event::Noted(_)
+        | Event::Made(_) => {}
     }
     let wake_at = gate.case.storm.as_ref().map(|storm| later(storm.since, PATIENCE));
     gate.out.conclude(Case::Intake(gate.case), wake_at, desk.now)

@@ -23,7 +23,7 @@ mod words;
 mod laws;
 
 use chrono::Duration;
-use dealclock_model::{Case, CaseId, Effect, EffectId, Entry, Event, Instant, People};
+use dealclock_model::{Case, CaseId, Effect, EffectId, Entry, Event, Fact, Instant, People};
 
 use crate::rules::{Calendars, Rules};
 use crate::time::local::later;
@@ -45,6 +45,8 @@ pub struct Decision {
     pub wake_at: Option<Instant>,
     /// What happened or did not, and why.
     pub journal: Vec<Entry>,
+    /// What happened, in the form that reports count.
+    pub facts: Vec<Fact>,
 }
 
 /// Decides what follows from an event; equal arguments give equal decisions.
@@ -66,9 +68,14 @@ pub fn decide(
         (CaseId::Intake { connection, rule }, Case::Intake(case)) => {
             intake::decide(desk, connection, rule, case, event)
         }
-        (CaseId::Record(_) | CaseId::Person { .. } | CaseId::Intake { .. }, case) => {
-            Draft::default().conclude(case.clone(), None, now)
-        }
+        (
+            CaseId::Record(_)
+            | CaseId::Person { .. }
+            | CaseId::Intake { .. }
+            | CaseId::Digest { .. }
+            | CaseId::Report { .. },
+            case,
+        ) => Draft::default().conclude(case.clone(), None, now),
     }
 }
 
@@ -88,13 +95,14 @@ struct Draft {
     superseded: Vec<EffectId>,
     posts: Vec<(CaseId, Event)>,
     journal: Vec<Entry>,
+    facts: Vec<Fact>,
 }
 
 impl Draft {
     fn conclude(self, case: Case, wake_at: Option<Instant>, now: Instant) -> Decision {
-        let Draft { effects, superseded, posts, journal } = self;
+        let Draft { effects, superseded, posts, journal, facts } = self;
         let soonest = later(now, Duration::milliseconds(1));
         let wake_at = wake_at.map(|at| at.max(soonest)).filter(|at| *at > now);
-        Decision { case, effects, superseded, posts, wake_at, journal }
+        Decision { case, effects, superseded, posts, wake_at, journal, facts }
     }
 }

@@ -52,7 +52,11 @@ pub(super) fn decide(
         | Event::Absorbed { .. }
         | Event::Hold { .. }
         | Event::Release { .. }
-        | Event::Answered { .. } => {}
+        | Event::Answered { .. }
+        | Event::Ruled { .. }
+        | Event::Looked { .. }
+        | Event::Noted(_)
+        | Event::Made(_) => {}
     }
     diary.conclude()
 }
@@ -166,6 +170,7 @@ impl Diary<'_> {
                 body,
                 due_date: day,
                 due_at,
+                asks: false,
             }),
         });
     }

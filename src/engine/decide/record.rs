@@ -42,7 +42,13 @@ pub(super) fn decide(desk: Desk<'_>, id: &RecordRef, case: &RecordCase, event: &
         }
         Event::Hold { rule, until } => sitting.hold(rule, *until),
         Event::Release { rule, how } => sitting.release(rule, *how),
-        Event::Entered { .. } | Event::Ask { .. } | Event::Answered { .. } => {}
+        Event::Entered { .. }
+        | Event::Ask { .. }
+        | Event::Answered { .. }
+        | Event::Ruled { .. }
+        | Event::Looked { .. }
+        | Event::Noted(_)
+        | Event::Made(_) => {}
     }
     sitting.conclude()
 }

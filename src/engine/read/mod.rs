@@ -125,8 +125,9 @@ impl Reading<'_> {
         });
         let by_name = self.calendars.by_name.into_iter().filter_map(|(name, (_, calendar))| Some((name, calendar?)));
         Ok(Ruleset {
-            rules: Rules { by_key: by_key.collect(), layout: self.layout },
+            rules: Rules { by_key: by_key.collect(), layout: self.layout, ..Rules::default() },
             calendars: Calendars { by_name: by_name.collect() },
+            reports: BTreeMap::new(),
         })
     }
 }

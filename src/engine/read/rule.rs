@@ -11,7 +11,7 @@ use super::checked::Ground;
 use super::section::{Placed, Section};
 use super::{Kept, Reading, fingerprint, refused, remind};
 use crate::condition::{Condition, Layout};
-use crate::rules::{Absence, Backlog, Missed, Remind, Reopen, Rule};
+use crate::rules::{Absence, Backlog, Breach, Missed, Mode, Remind, Reopen, Rule};
 use crate::suggest;
 
 const KEYS: [&str; 20] = [
@@ -149,6 +149,9 @@ impl<'a> Parts<'a> {
             backlog: self.settings.backlog,
             missed: self.settings.missed,
             absence: self.settings.absence,
+            violation: Breach::default(),
+            extension: None,
+            mode: Mode::Live,
             version: 0,
         })
     }

@@ -160,7 +160,11 @@ impl Crm {
                 }
                 Some(_) | None => Receipt { kept: vec!["the task is completed".to_owned()], ..receipt(&update.task) },
             },
-            Write::UpdateRecord(_) | Write::SendEmail(_) => Receipt { id: None, found: false, kept: Vec::new() },
+            Write::UpdateRecord(_)
+            | Write::SendEmail(_)
+            | Write::SubmitApproval(_)
+            | Write::Notify(_)
+            | Write::SendCrmEmail(_) => Receipt { id: None, found: false, kept: Vec::new() },
         }
     }
 

@@ -298,7 +298,7 @@ impl World<'_> {
                 self.note(&effect.case, act);
             }
             // Fields of records are seen in the records themselves.
-            Write::UpdateRecord(_) => {}
+            Write::UpdateRecord(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_) => {}
             Write::UpdateTask(update) => {
                 let TaskFields { status, owner, due, body: _ } = &update.set;
                 if *status == Some(TaskStatus::Done) {
@@ -319,6 +319,8 @@ impl World<'_> {
             CaseId::Record(record) => record.id.to_string(),
             CaseId::Person { person, .. } => person.to_string(),
             CaseId::Intake { rule, .. } => rule.to_string(),
+            CaseId::Digest { person, .. } => person.to_string(),
+            CaseId::Report { report, .. } => report.to_string(),
         };
         self.seen.push(Seen { at: self.now, record, what });
     }

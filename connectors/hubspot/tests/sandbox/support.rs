@@ -338,6 +338,7 @@ pub fn reminder(id: &str, step: &str) -> (EffectId, Write) {
         body: "Five days.\n\nSee <the deal> & act.".to_owned(),
         due_date: "2026-03-07".parse().unwrap(),
         due_at: "2026-03-07T09:00:00Z".parse().unwrap(),
+        asks: false,
     };
     (effect(id, step), Write::CreateTask(new))
 }

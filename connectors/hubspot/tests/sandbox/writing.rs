@@ -290,7 +290,8 @@ async fn a_key_property_deleted_while_running_holds_reminders_up_and_gives_none_
 #[tokio::test]
 async fn mail_does_not_leave_through_hubspot() {
     let account = Account::new();
-    let mail = Email { to: "64492907".into(), subject: "s".to_owned(), body: "b".to_owned(), link: None };
+    let mail =
+        Email { to: "64492907".into(), subject: "s".to_owned(), body: "b".to_owned(), link: None, question: None };
     let outcome = account.connector.apply(&[(effect("1", "mail"), Write::SendEmail(mail))]).await.remove(0);
     assert_eq!(outcome.unwrap_err().kind, ErrorKind::Rejected);
 }

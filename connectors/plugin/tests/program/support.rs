@@ -162,6 +162,7 @@ pub fn reminder(id: &str) -> (EffectId, Write) {
         body: "Five days.".into(),
         due_date: "2026-03-07".parse().unwrap(),
         due_at: "2026-03-07T09:00:00Z".parse().unwrap(),
+        asks: false,
     };
     (key, Write::CreateTask(new))
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dealclock_connector::{ErrorKind, Hint, NativeApproval, Ruling, Standing, Submission, WorkItem};
+use dealclock_connector::{ErrorKind, Hint, NativeApproval, Standing, WorkItem};
+use dealclock_model::Ruling;
 use dealclock_model::effect::RecordUpdate;
+use dealclock_model::effect::Submission;
 use dealclock_model::{FieldName, PersonId, Value, Write};
 use dealclock_sandbox::edit::{DealName, Edit};
 use dealclock_sandbox::{ApprovalProcess, Approver};

@@ -281,6 +281,7 @@ async fn a_text_of_a_megabyte_is_cut_and_a_task_about_nothing_has_no_link() {
         body: "x".repeat(1 << 20),
         due_date: "2026-03-01".parse().unwrap(),
         due_at: "2026-03-01T09:00:00Z".parse().unwrap(),
+        asks: false,
     };
     let receipt = apply(&account, &[(effect("overflow", "1d"), Write::CreateTask(new))]).await.remove(0).unwrap();
     let task = account.task(&receipt.id.unwrap());

@@ -90,6 +90,7 @@ pub fn effect(record_id: &str, step: &str) -> Effect {
         body: "The proposal is due.".to_owned(),
         due_date: at(0).date_naive(),
         due_at: at(0),
+        asks: false,
     };
     Effect {
         id,

@@ -1,14 +1,23 @@
 //! What a rule file holds once it is read, checked and compiled.
 
-use std::collections::BTreeMap;
+mod approval;
+mod digest;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, NaiveTime};
 use dealclock_model::effect::Channel;
 use dealclock_model::time::WorkingHours;
-use dealclock_model::{ConnectionId, FieldName, Object, RuleKey, Span, StepName};
+use dealclock_model::{ApprovalKey, ConnectionId, DigestKey, FieldName, Object, ReportKey, RuleKey, Span, StepName};
 
 use crate::condition::{Condition, Layout};
 use crate::template::Template;
+
+pub use approval::{
+    AfterRefusal, Approval, ApprovalStep, Asking, DecisionField, Direction, Escalation, Extension, Material, Native,
+    Required, Timeout,
+};
+pub use digest::{Digest, Report, ReportKind};
 
 /// Everything that a set of rule files defines.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +26,8 @@ pub struct Ruleset {
     pub rules: Rules,
     /// The calendars that rules name.
     pub calendars: Calendars,
+    /// Reports by key.
+    pub reports: BTreeMap<ReportKey, Report>,
 }
 
 /// Every rule by its key, with the fields that their conditions read.
@@ -26,12 +37,28 @@ pub struct Rules {
     pub by_key: BTreeMap<RuleKey, Rule>,
     /// The fields that any condition reads, each with its slot.
     pub layout: Layout,
+    /// Approvals by key.
+    pub approvals: BTreeMap<ApprovalKey, Approval>,
+    /// Digests by key.
+    pub digests: BTreeMap<DigestKey, Digest>,
+    /// Rules that an administrator stopped: their clocks do nothing until they are started again.
+    pub stopped: BTreeSet<RuleKey>,
 }
 
 impl Rules {
     /// The rules about this kind of record on this connection, in the order of their keys.
     pub fn about<'a>(&'a self, object: Object, connection: &'a ConnectionId) -> impl Iterator<Item = &'a Rule> {
         self.by_key.values().filter(move |rule| rule.object == object && rule.is_on(connection))
+    }
+
+    /// The approvals about this kind of record on this connection that ask by their own condition.
+    pub fn asking<'a>(
+        &'a self,
+        object: Object,
+        connection: &'a ConnectionId,
+    ) -> impl Iterator<Item = (&'a Asking, &'a Approval)> {
+        let approvals = self.approvals.values().filter_map(|approval| Some((approval.asking.as_ref()?, approval)));
+        approvals.filter(move |(asking, approval)| asking.object == object && approval.is_on(connection))
     }
 }
 
@@ -72,6 +99,12 @@ pub struct Rule {
     pub missed: Missed,
     /// What an owner's absence does.
     pub absence: Absence,
+    /// What a violation does beside being counted.
+    pub violation: Breach,
+    /// The way out, where the rule has one.
+    pub extension: Option<Extension>,
+    /// Whether the rule writes, or only decides and journals.
+    pub mode: Mode,
     /// A fingerprint of everything above that changes what is planned; another one plans running clocks anew.
     pub version: u64,
 }
@@ -81,6 +114,38 @@ impl Rule {
     pub fn is_on(&self, connection: &ConnectionId) -> bool {
         self.connections.as_ref().is_none_or(|list| list.contains(connection))
     }
+}
+
+/// Whether a rule writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It does.
+    #[default]
+    Live,
+    /// Everything is decided and journalled, nothing written, and no digest told.
+    Shadow,
+}
+
+/// What a violation does beside being counted and journalled.
+#[derive(Clone, Debug, Default)]
+pub struct Breach {
+    /// The digest that it joins.
+    pub digest: Option<DigestKey>,
+    /// Which violations reach the digest's readers at once as well.
+    pub urgent: Option<Condition>,
+    /// The fields in which the owner says why; asked for when they are empty.
+    pub reason: Option<ReasonFields>,
+}
+
+/// The fields of a record that hold a reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReasonFields {
+    /// The picklist.
+    pub picklist: Option<FieldName>,
+    /// The rep's own words.
+    pub text: Option<FieldName>,
+    /// The value of the picklist that is no reason without words. Default `other`, in whatever case.
+    pub wants_words: String,
 }
 
 /// One reminder of a rule.
@@ -118,6 +183,25 @@ impl Slot {
             Slot::Owner => "owner",
             Slot::Manager => "owner.manager",
             Slot::ManagersManager => "owner.manager.manager",
+        }
+    }
+}
+
+/// Somebody who is asked, told or sent something, by role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Who {
+    /// By their place to the record's owner.
+    Slot(Slot),
+    /// Whoever holds a role of the connection: `role:sales-director`.
+    Role(String),
+}
+
+impl Who {
+    /// As written in rule files; the slot of effects.
+    pub fn name(&self) -> String {
+        match self {
+            Who::Slot(slot) => slot.as_str().to_owned(),
+            Who::Role(role) => format!("role:{role}"),
         }
     }
 }
