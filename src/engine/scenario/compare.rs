@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono_tz::Tz;
 use dealclock_model::What;
+use dealclock_model::effect::Channel;
 
 use super::Verdict;
 use super::script::{Act, Expected, Script, Seen, Wanted};
@@ -14,7 +15,12 @@ use super::world::Run;
 /// Tasks, what became of them, lists, violations and withdrawals must all be expected. Mails must be where the test
 /// speaks of mails at all; other words of the journal only where it names them.
 pub(super) fn compare(script: &Script, run: &Run) -> Verdict {
-    let mails = script.expect.iter().any(|expected| matches!(expected.what, Wanted::Mail { .. }));
+    let speaks_of_mail = |expected: &Expected| match &expected.what {
+        Wanted::Mail { .. } => true,
+        Wanted::Digest { via, .. } => *via == Some(Channel::Email),
+        _ => false,
+    };
+    let mails = script.expect.iter().any(speaks_of_mail);
     let mut used = vec![false; run.seen.len()];
     let mut missing: Vec<&Expected> = Vec::new();
     for expected in &script.expect {
@@ -62,7 +68,11 @@ fn is_owed(act: &Act, mails: bool) -> bool {
         | Act::Moved { .. }
         | Act::HandedOver { .. }
         | Act::TakenBack { .. }
-        | Act::List { .. } => true,
+        | Act::List { .. }
+        | Act::Field { .. }
+        | Act::HandedIn { .. }
+        | Act::Notified { .. } => true,
+        Act::Digest { via, .. } => mails || *via != Channel::Email,
         Act::Mail { .. } => mails,
         Act::Said { what, .. } => matches!(what, What::Violated | What::Withdrawn),
     }
@@ -88,6 +98,21 @@ fn fits(expected: &Expected, seen: &Seen) -> bool {
             }
             (Wanted::TakenBack { step }, Act::TakenBack { step: is }) => step == is,
             (Wanted::List { to }, Act::List { to: person }) => to == person,
+            (
+                Wanted::Digest { to, urgent, via, has, hasnt },
+                Act::Digest { to: person, urgent: at_once, via: channel, text },
+            ) => {
+                to == person
+                    && urgent == at_once
+                    && via.is_none_or(|via| via == *channel)
+                    && has.iter().all(|part| text.contains(part.as_str()))
+                    && !hasnt.iter().any(|part| text.contains(part.as_str()))
+            }
+            (Wanted::Field { field, value }, Act::Field { field: is, value: holds }) => field == is && value == holds,
+            (Wanted::HandedIn { to }, Act::HandedIn { to: approvers }) => {
+                to.as_ref().is_none_or(|to| approvers.contains(to))
+            }
+            (Wanted::Notified { to }, Act::Notified { to: person }) => to == person,
             (Wanted::Said { what, step, why }, Act::Said { what: is, step: about, why: reason }) => {
                 what == is
                     && step.as_ref().is_none_or(|step| about.as_ref() == Some(step))
@@ -107,6 +132,14 @@ impl fmt::Display for Act {
             Act::HandedOver { step, to } => write!(f, "handed_over {step} to {to}"),
             Act::TakenBack { step } => write!(f, "taken_back {step}"),
             Act::List { to } => write!(f, "list for {to}"),
+            Act::Digest { to, urgent, via, text } => {
+                let what = if *urgent { "urgent" } else { "digest" };
+                write!(f, "{what} for {to} by {}:", via.as_str())?;
+                text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| write!(f, "\n      | {line}"))
+            }
+            Act::Field { field, value } => write!(f, "field {field} = {value}"),
+            Act::HandedIn { to } => write!(f, "handed_in for {}", to.join(", ")),
+            Act::Notified { to } => write!(f, "notified {to}"),
             Act::Said { what, step: Some(step), why } => write!(f, "says {} of {step}: {why}", what.as_str()),
             Act::Said { what, step: None, why } => write!(f, "says {}: {why}", what.as_str()),
         }
@@ -130,6 +163,15 @@ impl fmt::Display for Wanted {
             Wanted::HandedOver { step, to: whom } => write!(f, "handed_over {step}{}", to(whom)),
             Wanted::TakenBack { step } => write!(f, "taken_back {step}"),
             Wanted::List { to } => write!(f, "list for {to}"),
+            Wanted::Digest { to, urgent, via, has, hasnt } => {
+                write!(f, "{} for {to}", if *urgent { "urgent" } else { "digest" })?;
+                via.map_or(Ok(()), |via| write!(f, " by {}", via.as_str()))?;
+                has.iter().try_for_each(|part| write!(f, "\n      with {part:?}"))?;
+                hasnt.iter().try_for_each(|part| write!(f, "\n      without {part:?}"))
+            }
+            Wanted::Field { field, value } => write!(f, "field {field} = {value}"),
+            Wanted::HandedIn { to } => write!(f, "handed_in for {}", to.as_deref().unwrap_or("anybody")),
+            Wanted::Notified { to } => write!(f, "notified {to}"),
             Wanted::Said { what, step, why } => {
                 write!(f, "says {}", what.as_str())?;
                 step.as_ref().map_or(Ok(()), |step| write!(f, " of {step}"))?;

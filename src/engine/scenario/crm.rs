@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dealclock_model::effect::TaskStatus;
+use chrono::Duration;
+use dealclock_model::effect::{RecordUpdate, TaskStatus};
 use dealclock_model::record::{FieldHistory, field};
+use dealclock_model::request::{NativeSeen, TaskSeen};
 use dealclock_model::{
-    Change, ChangeState, ConnectionId, EffectId, FieldName, Instant, Object, PersonId, Receipt, Record, RecordId,
-    RecordRef, Value, Write,
+    Change, ChangeState, ConnectionId, EffectId, FieldName, Instant, Object, Outcome, PersonId, Receipt, Record,
+    RecordId, RecordRef, Ruling, Value, Write,
 };
 
 /// The CRM.
@@ -14,6 +16,10 @@ pub(super) struct Crm {
     connection: ConnectionId,
     records: BTreeMap<RecordId, Kept>,
     tasks: BTreeMap<String, Task>,
+    /// Runs of its own approval process, the newest first.
+    runs: BTreeMap<RecordId, Vec<NativeSeen>>,
+    /// Whether no record can be handed in there.
+    pub(super) no_approval_process: bool,
 }
 
 /// A record with its past.
@@ -35,11 +41,23 @@ struct Task {
     step: String,
     owner: PersonId,
     completed_by_hand: bool,
+    /// It asks for a decision.
+    asks: bool,
+    /// What its outcome field says.
+    outcome: Option<Ruling>,
+    /// When a person completed it.
+    completed_at: Option<Instant>,
 }
 
 impl Crm {
     pub(super) fn new(connection: ConnectionId) -> Crm {
-        Crm { connection, records: BTreeMap::new(), tasks: BTreeMap::new() }
+        Crm {
+            connection,
+            records: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            no_approval_process: false,
+        }
     }
 
     pub(super) fn reference(&self, id: &RecordId) -> RecordRef {
@@ -141,14 +159,22 @@ impl Crm {
         task.map(|task| task.completed_by_hand = true).is_some()
     }
 
-    /// Applies a write; a task that a person completed is left alone.
-    pub(super) fn apply(&mut self, effect: EffectId, step: &str, write: &Write) -> Receipt {
+    /// Applies a write; what a person completed or changed is left alone.
+    pub(super) fn apply(&mut self, effect: EffectId, step: &str, write: &Write, now: Instant) -> Outcome {
         let receipt = |id: &str| Receipt { id: Some(id.to_owned()), found: false, kept: Vec::new() };
-        match write {
+        Outcome::Applied(match write {
             Write::CreateTask(task) => {
                 let id = format!("T{:04}", self.tasks.len() + 1);
-                let (record, owner) = (task.record.clone(), task.owner.clone());
-                let task = Task { key: effect, record, step: step.to_owned(), owner, completed_by_hand: false };
+                let task = Task {
+                    key: effect,
+                    record: task.record.clone(),
+                    step: step.to_owned(),
+                    owner: task.owner.clone(),
+                    completed_by_hand: false,
+                    asks: task.asks,
+                    outcome: None,
+                    completed_at: None,
+                };
                 self.tasks.insert(id.clone(), task);
                 receipt(&id)
             }
@@ -160,12 +186,111 @@ impl Crm {
                 }
                 Some(_) | None => Receipt { kept: vec!["the task is completed".to_owned()], ..receipt(&update.task) },
             },
-            Write::UpdateRecord(_)
-            | Write::SendEmail(_)
-            | Write::SubmitApproval(_)
-            | Write::Notify(_)
-            | Write::SendCrmEmail(_) => Receipt { id: None, found: false, kept: Vec::new() },
+            Write::UpdateRecord(update) => self.update(update, now),
+            Write::SubmitApproval(submission) => {
+                if self.no_approval_process {
+                    return Outcome::Refused { reason: "no approval process applies to the record".to_owned() };
+                }
+                let runs = self.runs.entry(submission.record.id.clone()).or_default();
+                let run = NativeSeen {
+                    id: format!("N{:04}", runs.len() + 1),
+                    effect: Some(effect),
+                    ruling: None,
+                    by: None,
+                    comment: None,
+                    submitted_at: now,
+                    decided_at: None,
+                };
+                let receipt = receipt(&run.id);
+                runs.insert(0, run);
+                receipt
+            }
+            Write::SendEmail(_) | Write::Notify(_) | Write::SendCrmEmail(_) => {
+                Receipt { id: None, found: false, kept: Vec::new() }
+            }
+        })
+    }
+
+    /// Sets fields of a record that still hold what was expected; an unticked checkbox may be empty.
+    fn update(&mut self, update: &RecordUpdate, now: Instant) -> Receipt {
+        let receipt = Receipt { id: Some(update.record.id.to_string()), found: false, kept: Vec::new() };
+        let Some(kept) = self.records.get(&update.record.id) else { return receipt };
+        let same = |is: &Value, wanted: &Value| {
+            is == wanted || [is, wanted].into_iter().all(|value| matches!(value, Value::Null | Value::Bool(false)))
+        };
+        let foreign = |(name, _): &(&FieldName, &Value)| {
+            let is = kept.record.get(name.as_str());
+            let expected = update.expect.get(*name).unwrap_or(&Value::Null);
+            !same(is, expected) && !update.set.get(*name).is_some_and(|wanted| same(is, wanted))
+        };
+        let changed: Vec<String> = update.set.iter().filter(foreign).map(|(name, _)| name.to_string()).collect();
+        if !changed.is_empty() {
+            return Receipt { kept: changed, ..receipt };
         }
+        let at = now.max(kept.stamp + Duration::milliseconds(1));
+        let values: Vec<_> = update.set.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        self.set(&update.record.id, &values, None, at);
+        receipt
+    }
+
+    /// A person completes their task that asks for a decision, with an outcome or without.
+    pub(super) fn decide_task(&mut self, record: &RecordRef, by: &PersonId, ruling: Option<Ruling>, at: Instant) {
+        let asking = |task: &&mut Task| {
+            task.asks && !task.completed_by_hand && task.owner == *by && task.record.as_ref() == Some(record)
+        };
+        if let Some(task) = self.tasks.values_mut().rev().find(asking) {
+            task.completed_by_hand = true;
+            task.outcome = ruling;
+            task.completed_at = Some(at);
+        }
+    }
+
+    /// Somebody decides in the CRM's own approval process: the run that waits, or a new one.
+    pub(super) fn decide_run(
+        &mut self,
+        record: &RecordId,
+        by: &PersonId,
+        ruling: Option<Ruling>,
+        comment: Option<&String>,
+        at: Instant,
+    ) {
+        let runs = self.runs.entry(record.clone()).or_default();
+        if runs.first().is_none_or(|run| run.decided_at.is_some()) {
+            let id = format!("N{:04}", runs.len() + 1);
+            let run = NativeSeen {
+                id,
+                effect: None,
+                ruling: None,
+                by: None,
+                comment: None,
+                submitted_at: at,
+                decided_at: None,
+            };
+            runs.insert(0, run);
+        }
+        if let Some(run) = runs.first_mut() {
+            run.ruling = ruling;
+            run.by = Some(by.clone());
+            run.comment = comment.cloned();
+            run.decided_at = Some(at);
+        }
+    }
+
+    /// The runs of the CRM's own approval process on a record, the newest first.
+    pub(super) fn runs(&self, record: &RecordId) -> Vec<NativeSeen> {
+        self.runs.get(record).cloned().unwrap_or_default()
+    }
+
+    /// A task that a person completed, as it stands.
+    pub(super) fn completed(&self, id: &str) -> Option<TaskSeen> {
+        let task = self.tasks.get(id)?;
+        let at = task.completed_at?;
+        Some(TaskSeen { task: id.to_owned(), done: true, outcome: task.outcome, owner: Some(task.owner.clone()), at })
+    }
+
+    /// Whether there is something that Dealclock was not told yet.
+    pub(super) fn has_news(&self) -> bool {
+        self.records.values().any(|kept| kept.hidden_until.is_none() && kept.told != Some(kept.stamp))
     }
 
     /// The keys of ours on every record's tasks.

@@ -3,6 +3,7 @@
 //! The runner plays a small CRM: records with their history, people, tasks that stay as people leave them. Time jumps from
 //! one deed or wake-up to the next, so that months pass at once.
 
+mod acts;
 mod compare;
 mod crm;
 mod parse;

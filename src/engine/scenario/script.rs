@@ -2,9 +2,10 @@
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use dealclock_model::effect::Channel;
 use dealclock_model::event::StormAnswer;
 use dealclock_model::time::{DateRange, WorkingHours};
-use dealclock_model::{Instant, People, PersonId, RecordId, RuleKey, Value, What};
+use dealclock_model::{Instant, People, PersonId, RecordId, RuleKey, Ruling, Value, Way, What};
 
 /// One `[[test]]` block.
 pub(super) struct Script {
@@ -59,6 +60,16 @@ pub(super) enum Deed {
     Answer(RuleKey, StormAnswer),
     /// The store is lost, and the CRM is read anew.
     LoseStore,
+    /// Somebody decides a request, or completes its task without saying what.
+    Rule { record: RecordId, request: RuleKey, by: PersonId, ruling: Option<Ruling>, way: Way, comment: Option<String> },
+    /// An administrator stops a rule.
+    Stop(RuleKey),
+    /// An administrator starts a rule again.
+    Start(RuleKey),
+    /// The mail server refuses every mail until then.
+    MailRefused(Instant),
+    /// The CRM takes no record in at its own approval process, or does again.
+    NoApprovalProcess(bool),
 }
 
 /// A change of a person.
@@ -89,6 +100,10 @@ pub(super) enum Wanted {
     HandedOver { step: String, to: Option<String> },
     TakenBack { step: String },
     List { to: String },
+    Digest { to: String, urgent: bool, via: Option<Channel>, has: Vec<String>, hasnt: Vec<String> },
+    Field { field: String, value: Value },
+    HandedIn { to: Option<String> },
+    Notified { to: String },
     Said { what: What, step: Option<String>, why: Option<String> },
 }
 
@@ -109,5 +124,9 @@ pub(super) enum Act {
     HandedOver { step: String, to: String },
     TakenBack { step: String },
     List { to: String },
+    Digest { to: String, urgent: bool, via: Channel, text: String },
+    Field { field: String, value: Value },
+    HandedIn { to: Vec<String> },
+    Notified { to: String },
     Said { what: What, step: Option<String>, why: String },
 }

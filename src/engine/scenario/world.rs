@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::Duration;
-use dealclock_model::effect::{TaskFields, TaskStatus};
 use dealclock_model::event::Origin;
 use dealclock_model::fault::Fault;
-use dealclock_model::{Case, CaseId, ChangeState, Effect, Entry, Event, Instant, Outcome, People, What, Write};
+use dealclock_model::{
+    Case, CaseId, ChangeState, Effect, Entry, Event, Instant, Outcome, People, PersonId, RecordRef, RuleKey, Ruling,
+    StepName, Way, What, Write,
+};
 use toml_edit::DocumentMut;
 
 use super::Bench;
+use super::acts::{Look, acts};
 use super::crm::Crm;
 use super::script::{Act, Deed, Moment, Script, Seen};
 use crate::decide::decide;
@@ -45,6 +48,9 @@ pub(super) fn play(bench: &Bench<'_>, script: &Script) -> Result<Run, Vec<Fault>
         down_until: script.started,
         started: script.started.is_none(),
         crm_down: None,
+        stopped: BTreeSet::new(),
+        mail_refused: None,
+        looked: BTreeMap::new(),
         seen: Vec::new(),
         decisions: 0,
     };
@@ -83,6 +89,12 @@ struct World<'a> {
     started: bool,
     /// Since when and until when the CRM does not answer.
     crm_down: Option<(Instant, Instant)>,
+    /// Rules that an administrator stopped.
+    stopped: BTreeSet<RuleKey>,
+    /// Until when the mail server refuses.
+    mail_refused: Option<Instant>,
+    /// What every case was told last of its requests in the CRM.
+    looked: BTreeMap<CaseId, Look>,
     seen: Vec<Seen>,
     decisions: usize,
 }
@@ -143,8 +155,62 @@ impl World<'_> {
                 self.inbox.push_back((intake, Event::Answered { answer: *answer }));
             }
             Deed::LoseStore => self.lose_store(),
+            Deed::Rule { record, request, by, ruling, way, comment } => {
+                let record = self.crm.reference(record);
+                match (way, ruling) {
+                    (Way::Task, _) => self.crm.decide_task(&record, by, *ruling, moment.at),
+                    (Way::Native, _) => self.crm.decide_run(&record.id, by, *ruling, comment.as_ref(), moment.at),
+                    (Way::Link | Way::Desk, Some(ruling)) => {
+                        let event = self.ruling(&record, request, by, *ruling, *way, comment.as_ref());
+                        self.inbox.push_back((CaseId::Record(record), event));
+                    }
+                    // Nothing is said in these ways by hand.
+                    (Way::Link | Way::Desk | Way::Field | Way::Timeout, _) => {}
+                }
+            }
+            Deed::Stop(rule) => {
+                self.stopped.insert(rule.clone());
+                self.ruleset.rules.stopped = self.stopped.clone();
+            }
+            Deed::Start(rule) => {
+                self.stopped.remove(rule);
+                self.ruleset.rules.stopped = self.stopped.clone();
+                self.judge_records_anew();
+            }
+            Deed::MailRefused(until) => self.mail_refused = Some(*until),
+            Deed::NoApprovalProcess(none) => self.crm.no_approval_process = *none,
         }
         Ok(())
+    }
+
+    fn judge_records_anew(&mut self) {
+        let records = self.cases.keys().filter(|case| case.record().is_some());
+        self.inbox.extend(records.map(|case| (case.clone(), Event::RulesChanged)));
+    }
+
+    /// What an approver says about the request as it stands, as the page behind a link would pass it on.
+    fn ruling(
+        &self,
+        record: &RecordRef,
+        request: &RuleKey,
+        by: &PersonId,
+        ruling: Ruling,
+        way: Way,
+        comment: Option<&String>,
+    ) -> Event {
+        let case = self.cases.get(&CaseId::Record(record.clone())).and_then(Case::as_record);
+        let known = case.and_then(|case| case.requests.get(request));
+        let step = known.and_then(|request| request.steps.last()).map(|step| step.name.clone());
+        Event::Ruled {
+            rule: request.clone(),
+            episode: known.map_or(1, |request| request.episode),
+            round: known.map_or(0, |request| request.round),
+            step: step.unwrap_or_else(|| StepName::from("step-1")),
+            by: by.clone(),
+            ruling,
+            way,
+            comment: comment.cloned(),
+        }
     }
 
     fn edit_rules(&mut self, edit: impl FnOnce(&mut DocumentMut)) -> Result<(), Vec<Fault>> {
@@ -154,8 +220,8 @@ impl World<'_> {
         edit(&mut document);
         self.text = document.to_string();
         self.ruleset = self.bench.ruleset(&self.text)?;
-        let records = self.cases.keys().filter(|case| case.record().is_some());
-        self.inbox.extend(records.map(|case| (case.clone(), Event::RulesChanged)));
+        self.ruleset.rules.stopped = self.stopped.clone();
+        self.judge_records_anew();
         Ok(())
     }
 
@@ -213,9 +279,32 @@ impl World<'_> {
             self.wake(case, crm_answers);
         }
         self.decide_all();
-        if crm_answers {
+        if !crm_answers {
+            return;
+        }
+        self.deliver();
+        // What was written is seen again, and what was decided in the CRM is heard.
+        while self.decisions <= MOST_DECISIONS && (self.crm.has_news() || !self.inbox.is_empty() || self.look()) {
+            self.poll();
+            self.decide_all();
             self.deliver();
         }
+    }
+
+    /// Asks the CRM what became of the watched cases' requests; tells whether there was news.
+    fn look(&mut self) -> bool {
+        let watched = self.cases.iter().filter(|(_, case)| case.is_watched());
+        let looks: Vec<_> =
+            watched.filter_map(|(id, case)| Some((id.clone(), Look::at(case.as_record()?, id, &self.crm)))).collect();
+        let before = self.inbox.len();
+        for (id, look) in looks {
+            if look.tells() && self.looked.get(&id) != Some(&look) {
+                let event = Event::Looked { native: look.native.clone(), tasks: look.tasks.clone(), as_of: self.now };
+                self.inbox.push_back((id.clone(), event));
+                self.looked.insert(id, look);
+            }
+        }
+        self.inbox.len() > before
     }
 
     fn poll(&mut self) {
@@ -270,47 +359,21 @@ impl World<'_> {
         }
     }
 
-    /// Writes what waits; everything settles at once.
+    /// Writes what waits; everything settles at once. What follows from a stopped rule waits.
     fn deliver(&mut self) {
-        for effect in std::mem::take(&mut self.outbox) {
-            let receipt = self.crm.apply(effect.id, effect.step.as_str(), &effect.write);
-            if receipt.kept.is_empty() {
-                self.note_effect(&effect);
+        let refused = self.mail_refused.is_some_and(|until| self.now < until);
+        let (held, ready): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.outbox).into_iter().partition(|effect| self.stopped.contains(&effect.rule));
+        self.outbox = held;
+        for effect in ready {
+            let outcome = match &effect.write {
+                Write::SendEmail(_) if refused => Outcome::Refused { reason: "550 not accepted".to_owned() },
+                write => self.crm.apply(effect.id, effect.step.as_str(), write, self.now),
+            };
+            if matches!(&outcome, Outcome::Applied(receipt) if receipt.kept.is_empty()) {
+                acts(&effect).into_iter().for_each(|act| self.note(&effect.case, act));
             }
-            let outcome = Outcome::Applied(receipt);
             self.inbox.push_back((effect.case.clone(), Event::Settled { effect: effect.id, outcome }));
-        }
-    }
-
-    fn note_effect(&mut self, effect: &Effect) {
-        let step = effect.step.as_str();
-        let base = step.split('/').next().unwrap_or(step).to_owned();
-        match &effect.write {
-            Write::CreateTask(task) if task.record.is_none() => {
-                self.note(&effect.case, Act::List { to: task.owner.to_string() });
-            }
-            Write::CreateTask(task) => {
-                let act = Act::Task { step: base, to: task.owner.to_string(), due: task.due_date };
-                self.note(&effect.case, act);
-            }
-            Write::SendEmail(mail) => {
-                let act = Act::Mail { step: base, to: mail.to.to_string() };
-                self.note(&effect.case, act);
-            }
-            // Fields of records are seen in the records themselves.
-            Write::UpdateRecord(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_) => {}
-            Write::UpdateTask(update) => {
-                let TaskFields { status, owner, due, body: _ } = &update.set;
-                if *status == Some(TaskStatus::Done) {
-                    self.note(&effect.case, Act::Done { step: base.clone() });
-                }
-                if let Some(owner) = owner {
-                    self.note(&effect.case, Act::HandedOver { step: base.clone(), to: owner.to_string() });
-                }
-                if let Some((due, _)) = due {
-                    self.note(&effect.case, Act::Moved { step: base, due: *due });
-                }
-            }
         }
     }
 
