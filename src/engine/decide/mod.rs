@@ -15,6 +15,7 @@ mod plan;
 mod recipient;
 mod record;
 mod replay;
+mod request;
 mod settle;
 mod tasks;
 mod words;
