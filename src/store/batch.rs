@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dealclock_model::effect::Lane;
-use dealclock_model::{Case, CaseId, ConnectionId, Effect, EffectId, Entry, Event, Instant, Outcome, PersonId};
+use dealclock_model::{Case, CaseId, ConnectionId, Effect, EffectId, Entry, Event, Fact, Instant, Outcome, PersonId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Replay, Settlement, StoreError, WaitingHint, body};
@@ -50,7 +50,7 @@ pub struct Batch {
 #[derive(Debug)]
 pub(crate) enum Operation {
     ExpectMeta { name: String, body: Option<Vec<u8>> },
-    PutCase { id: CaseId, persons: Vec<PersonId>, body: Vec<u8> },
+    PutCase { id: CaseId, persons: Vec<PersonId>, watched: bool, body: Vec<u8> },
     PutEvent { body: Vec<u8> },
     TakeEvent { seq: Seq },
     SetTimer { case: CaseId, due: Option<Instant> },
@@ -59,6 +59,7 @@ pub(crate) enum Operation {
     SettleEffect { id: EffectId, body: Vec<u8> },
     RemoveEffect { id: EffectId },
     AppendJournal { case: CaseId, body: Vec<u8> },
+    AppendFact { connection: ConnectionId, at: Instant, body: Vec<u8> },
     PutMeta { name: String, body: Option<Vec<u8>> },
     PutHint { connection: ConnectionId, text: String },
     TakeHint { connection: ConnectionId, hint: WaitingHint },
@@ -101,13 +102,13 @@ impl Batch {
         self
     }
 
-    /// Writes a case; the index of the persons it names follows.
+    /// Writes a case; the indexes of the persons it names and of the watched cases follow.
     pub fn put_case(&mut self, id: &CaseId, case: &Case) -> &mut Batch {
         let persons: Vec<PersonId> = case.persons().into_iter().cloned().collect();
         let Some(json) = self.encode("a case", case) else { return self };
         let body = persons_and(&persons, &json);
         let rows = body::rows(body.len()) + persons.len();
-        self.add(rows, Operation::PutCase { id: id.clone(), persons, body })
+        self.add(rows, Operation::PutCase { id: id.clone(), persons, watched: case.is_watched(), body })
     }
 
     /// Puts an event at the end of the inbox.
@@ -185,6 +186,13 @@ impl Batch {
     pub fn append_journal(&mut self, case: &CaseId, entry: &Entry) -> &mut Batch {
         let Some(body) = self.encode("a journal entry", entry) else { return self };
         self.add(body::rows(body.len()), Operation::AppendJournal { case: case.clone(), body })
+    }
+
+    /// Appends a fact about the case's subject; facts are read back in the order of their own instants.
+    pub fn append_fact(&mut self, case: &CaseId, fact: &Fact) -> &mut Batch {
+        let Some(body) = self.encode("a fact", &(case, fact)) else { return self };
+        let (connection, at) = (case.connection().clone(), fact.at);
+        self.add(body::rows(body.len()), Operation::AppendFact { connection, at, body })
     }
 
     /// Writes a setting, of any type that is read back under the same name.

@@ -9,7 +9,7 @@ use crate::key::{Key, Table, instant_bytes, instant_from};
 use crate::outbox::Delivery;
 use crate::plan::Plan;
 use crate::read::Rows;
-use crate::{Committed, Expectation, Result, Seq, StoreError, hints, replays};
+use crate::{Committed, Expectation, Result, Seq, StoreError, facts, hints, replays, watched};
 
 /// Plans every change of a batch in order.
 pub(crate) fn plan(rows: &Rows, plan: &mut Plan<'_>, operations: Vec<Operation>) -> Result<Committed> {
@@ -26,7 +26,10 @@ fn apply(rows: &Rows, plan: &mut Plan<'_>, operation: Operation, committed: &mut
             let found = plan.body(&Key::new(Table::Meta).text(&name))?;
             if found == body { Ok(()) } else { Err(StoreError::Unexpected(Expectation::MetaIs(name))) }
         }
-        Operation::PutCase { id, persons, body } => put_case(rows, plan, &id, persons, &body),
+        Operation::PutCase { id, persons, watched, body } => {
+            watched::mark(plan, &id, watched)?;
+            put_case(rows, plan, &id, persons, &body)
+        }
         Operation::PutEvent { body } => {
             let seq = plan.number()?;
             committed.events.push(Seq(seq));
@@ -92,6 +95,7 @@ fn apply(rows: &Rows, plan: &mut Plan<'_>, operation: Operation, committed: &mut
             let seq = plan.number()?;
             plan.put_new(Key::new(Table::Journal).case(&case).number(seq), &body)
         }
+        Operation::AppendFact { connection, at, body } => facts::append(plan, &connection, at, &body),
         Operation::PutMeta { name, body } => {
             let key = Key::new(Table::Meta).text(&name);
             match body {

@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use dealclock_model::{Case, CaseId, ConnectionId, Effect, EffectId, Entry, Event, Instant};
+use dealclock_model::{Case, CaseId, ConnectionId, Effect, EffectId, Entry, Event, Fact, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -54,6 +54,8 @@ pub(crate) enum Line {
     Settled { id: EffectId, settlement: Settlement },
     /// A line of a case's journal.
     Journal { case: CaseId, seq: u64, entry: Entry },
+    /// What happened, as reports count it.
+    Fact { seq: u64, case: CaseId, fact: Fact },
     /// Closes an export: lines before this one, and the CRC-32 of their bytes.
     End { lines: u64, checksum: u32 },
 }
@@ -74,6 +76,7 @@ pub(crate) fn export(rows: &Rows, to: impl Write) -> Result<Exported> {
         Table::Delivery,
         Table::Settled,
         Table::Journal,
+        Table::Fact,
     ];
     for table in tables {
         let all = Key::new(table);
@@ -125,6 +128,10 @@ fn line(rows: &Rows, table: Table, key: &[u8], body: &[u8]) -> Result<Option<Lin
             let case = rows.part(parts.case())?;
             Line::Journal { case, seq: rows.part(parts.number())?, entry: rows.decode(body)? }
         }
+        Table::Fact => {
+            let (place, case, fact) = rows.fact(key, body)?;
+            Line::Fact { seq: place.seq, case, fact }
+        }
         Table::Format
         | Table::Sequence
         | Table::Space
@@ -135,6 +142,7 @@ fn line(rows: &Rows, table: Table, key: &[u8], body: &[u8]) -> Result<Option<Lin
         | Table::Replay
         | Table::ReplayAge
         | Table::Locked
+        | Table::Watched
         | Table::Chunk => return Ok(None),
     };
     Ok(Some(line))

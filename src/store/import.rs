@@ -14,7 +14,7 @@ use crate::open::{lock, open_rows};
 use crate::plan::{Numbers, Plan};
 use crate::read::Rows;
 use crate::sled_engine::{io_error, sync_directory};
-use crate::{Batch, FORMAT, Options, Result, Store, StoreError, USUAL_OPERATIONS, commit, hints};
+use crate::{Batch, FORMAT, Options, Result, Store, StoreError, USUAL_OPERATIONS, commit, facts, hints};
 
 /// What an import read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -135,6 +135,10 @@ impl Pending<'_> {
             Line::Journal { case, seq, entry } => {
                 let body = encode(&entry)?;
                 self.plan.put(Key::new(Table::Journal).case(&case).number(seq), &body)?;
+            }
+            Line::Fact { seq, case, fact } => {
+                let body = encode(&(&case, &fact))?;
+                self.plan.put(facts::key(case.connection(), fact.at, seq), &body)?;
             }
         }
         let operations: Vec<Operation> = batch.into_operations()?;

@@ -44,6 +44,10 @@ pub(crate) enum Table {
     ReplayAge = b'a',
     /// (case id, effect id): effects that wait until the case's record is unlocked.
     Locked = b'l',
+    /// (connection, instant, sequence number): what happened, in the form that reports count.
+    Fact = b'x',
+    /// (connection, case id): the cases about which the CRM is asked regularly.
+    Watched = b'o',
     /// (key of another row, number): the rest of a body that does not fit into one value.
     Chunk = b'k',
 }

@@ -1,4 +1,5 @@
-//! Keeps what must outlive a crash: cases, inbox, timers, outbox, journal and settings, in one atomic batch a decision.
+//! Keeps what must outlive a crash: cases, inbox, timers, outbox, journal, facts and settings, in one atomic batch a
+//! decision.
 //!
 //! [`Store`] is the whole interface. sled is named in `sled_engine.rs` and nowhere else.
 //!
@@ -17,6 +18,7 @@ mod durable;
 mod engine;
 mod error;
 mod export;
+mod facts;
 mod health;
 mod hints;
 mod import;
@@ -30,10 +32,12 @@ mod seal;
 mod sled_engine;
 mod space;
 mod store;
+mod watched;
 
 pub use batch::{Batch, Committed, MAX_OPERATIONS, Seq, USUAL_OPERATIONS};
 pub use error::{Expectation, Result, StoreError};
 pub use export::{Exported, SECRET};
+pub use facts::FactPlace;
 pub use health::Health;
 pub use hints::WaitingHint;
 pub use import::Imported;

@@ -22,6 +22,9 @@ use crate::read::Rows;
 use crate::{Batch, Committed, Health, Options, OutboxCounts, OutboxEntry, Result, Seq, Settlement, commit};
 
 /// The format that this version writes, and the newest it reads.
+///
+/// It rises when rows that are already there come to mean something else. A new table, or a field of a value that stands
+/// for nothing when it is absent, leaves it: what an older version wrote is read unchanged, and its exports are imported.
 pub const FORMAT: u32 = 1;
 
 /// An open store. Clones are handles to the same one; the last one closes it.

@@ -19,6 +19,10 @@ fn full_store() -> (TempDir, Store) {
     batch.put_effect(&effect("1", "4d"), at(6)).settle(&effect("1", "4d").id, &applied("t4"), at(7));
     batch.put_effect(&effect("1", "5d"), at(8)).park_effect(&effect("1", "5d").id, "the rule is gone");
     batch.put_event(&deal("1"), &due_event()).put_meta("cursor/acme", &42);
+    batch
+        .put_case(&deal("3"), &watched_case("carl", 3))
+        .append_fact(&deal("3"), &fact(5))
+        .append_fact(&deal("1"), &fact(4));
     batch.put_hint(&"acme".into(), "deal 1").put_replay(&"acme".into(), "message", at(0));
     batch.put_effect(&effect("1", "6d"), at(9)).lock_effect(&effect("1", "6d").id, &deal("1"), at(60), "locked");
     store.commit(batch).unwrap();
@@ -55,10 +59,14 @@ fn an_imported_store_is_the_exported_one() {
     assert_eq!(exported(&copy), exported(&store));
     // Indexes are made anew.
     assert_eq!(copy.cases_naming(&"acme".into(), &"anna".into()).unwrap(), [deal("1")]);
+    assert_eq!(copy.watched(&"acme".into(), None, 9).unwrap(), [deal("3")]);
     assert_eq!(copy.due(at(60), 9).unwrap(), store.due(at(60), 9).unwrap());
     assert_eq!(copy.outbox(&crm(), at(99), 9).unwrap(), store.outbox(&crm(), at(99), 9).unwrap());
     assert_eq!(copy.outbox_counts().unwrap(), store.outbox_counts().unwrap());
     assert_eq!(copy.locked(&deal("1")).unwrap(), store.locked(&deal("1")).unwrap());
+    let facts = copy.facts(&"acme".into(), None, None, 9).unwrap();
+    assert_eq!(facts, store.facts(&"acme".into(), None, None, 9).unwrap());
+    assert_eq!(facts.iter().map(|(_, case, _)| case.clone()).collect::<Vec<_>>(), [deal("1"), deal("3")]);
     assert_eq!(copy.hints(&"acme".into(), 9).unwrap(), store.hints(&"acme".into(), 9).unwrap());
     assert_eq!(copy.replays_before(at(1), 9).unwrap(), [], "an export holds no messages received");
     // Nor is anything given out or taken a second time.

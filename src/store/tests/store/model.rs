@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dealclock_model::{Case, CaseId, EffectId, Instant};
-use dealclock_store::{Batch, Seq, Store};
+use dealclock_model::{Case, CaseId, EffectId, Fact, Instant};
+use dealclock_store::{Batch, FactPlace, Seq, Store};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -14,8 +14,8 @@ use crate::samples::*;
 enum Happening {
     /// An event arrives for a record.
     Arrive(u8),
-    /// The oldest event is decided: the case changes, a timer is set or cleared, an effect may be decided.
-    Decide { owner: u8, size: u16, due: Option<u8>, step: Option<u8> },
+    /// The oldest event is decided.
+    Decide(Decided),
     /// The next delivery is begun.
     Begin,
     /// The next delivery is put off; `true`: it surely wrote nothing.
@@ -32,11 +32,28 @@ enum Happening {
     Crash,
 }
 
+/// A decision: the case changes, a timer is set or cleared, an effect may be decided, something may have happened.
+#[derive(Clone, Debug)]
+struct Decided {
+    owner: u8,
+    size: u16,
+    watched: bool,
+    due: Option<u8>,
+    step: Option<u8>,
+    fact: Option<u8>,
+}
+
+fn decided() -> impl Strategy<Value = Decided> {
+    let size = prop_oneof![0..300_u16, 3_900..9_000_u16];
+    let maybe = |most: u8| proptest::option::of(0..most);
+    (0..3_u8, size, any::<bool>(), maybe(9), maybe(3), maybe(4))
+        .prop_map(|(owner, size, watched, due, step, fact)| Decided { owner, size, watched, due, step, fact })
+}
+
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         4 => (0..4_u8).prop_map(Happening::Arrive),
-        6 => (0..3_u8, prop_oneof![0..300_u16, 3_900..9_000_u16], proptest::option::of(0..9_u8), proptest::option::of(0..3_u8))
-            .prop_map(|(owner, size, due, step)| Happening::Decide { owner, size, due, step }),
+        6 => decided().prop_map(Happening::Decide),
         2 => Just(Happening::Begin),
         1 => any::<bool>().prop_map(Happening::PutOff),
         2 => Just(Happening::Settle),
@@ -57,6 +74,8 @@ struct Model {
     outbox: BTreeMap<EffectId, (u32, bool, bool)>,
     settled: BTreeSet<EffectId>,
     journal: BTreeMap<CaseId, usize>,
+    /// Facts by their instants, in the order of the decisions.
+    facts: BTreeMap<Instant, Vec<(CaseId, Fact)>>,
 }
 
 /// A store, its model, and the directory the store lives in.
@@ -89,7 +108,7 @@ impl World {
                 let seq = self.store().commit(batch).unwrap().events[0];
                 self.model.inbox.insert(seq, id);
             }
-            Happening::Decide { owner, size, due, step } => self.decide(*owner, *size, *due, *step),
+            Happening::Decide(decided) => self.decide(decided),
             Happening::Begin => self.deliver(
                 |batch, id| batch.begin_effect(id),
                 |(attempts, _, superseded)| Some((attempts + 1, true, superseded)),
@@ -144,13 +163,18 @@ impl World {
         }
     }
 
-    fn decide(&mut self, owner: u8, size: u16, due: Option<u8>, step: Option<u8>) {
+    fn decide(&mut self, decided: &Decided) {
         let Some((seq, id, _)) = self.store().inbox_head(1).unwrap().pop() else { return };
-        let case = record_case(&owner.to_string(), size.into());
-        let due = due.map(|due| at(due.into()));
+        let (owner, size) = (decided.owner.to_string(), decided.size.into());
+        let case = if decided.watched { watched_case(&owner, size) } else { record_case(&owner, size) };
+        let due = decided.due.map(|due| at(due.into()));
         let mut batch = Batch::new();
         batch.take_event(seq).put_case(&id, &case).set_timer(&id, due).append_journal(&id, &entry(0));
-        let effect = step.map(|step| effect(id.record().unwrap().id.as_str(), &step.to_string()));
+        let fact = decided.fact.map(|day| fact(day.into()));
+        for fact in &fact {
+            batch.append_fact(&id, fact);
+        }
+        let effect = decided.step.map(|step| effect(id.record().unwrap().id.as_str(), &step.to_string()));
         if let Some(effect) = &effect {
             batch.put_effect(effect, at(0));
         }
@@ -164,6 +188,9 @@ impl World {
             None => drop(model.timers.remove(&id)),
         }
         *model.journal.entry(id.clone()).or_default() += 1;
+        if let Some(fact) = fact {
+            model.facts.entry(fact.at).or_default().push((id.clone(), fact));
+        }
         model.cases.insert(id, case);
         if let Some(effect) = effect {
             let known = model.settled.contains(&effect.id) || model.outbox.contains_key(&effect.id);
@@ -210,6 +237,19 @@ impl World {
         for (id, lines) in &model.journal {
             assert_eq!(store.journal(id, None, 999).unwrap().len(), *lines);
         }
+        let watched: Vec<_> =
+            model.cases.iter().filter(|(_, case)| case.is_watched()).map(|(id, _)| id.clone()).collect();
+        assert_eq!(paged(|after| store.watched(&"acme".into(), after, 2).unwrap()), watched);
+        assert_eq!(store.watched_len(&"acme".into()).unwrap(), watched.len() as u64);
+        for from in [None, Some(at(2))] {
+            let facts: Vec<_> =
+                model.facts.range(from.unwrap_or(at(-1))..).flat_map(|(_, facts)| facts.clone()).collect();
+            let page = |after: Option<&(FactPlace, CaseId, Fact)>| {
+                store.facts(&"acme".into(), after.map(|(place, ..)| *place), from, 2).unwrap()
+            };
+            let found: Vec<_> = paged(page).into_iter().map(|(_, id, fact)| (id, fact)).collect();
+            assert_eq!(found, facts, "from {from:?}");
+        }
         for owner in 0..3 {
             let owner = dealclock_model::PersonId::from(owner.to_string());
             let naming: Vec<_> = model
@@ -221,6 +261,18 @@ impl World {
             assert_eq!(store.cases_naming(&"acme".into(), &owner).unwrap(), naming);
         }
         assert_eq!(store.health().unwrap().blobs, 0);
+    }
+}
+
+/// Everything that pages show, each behind the last of the one before.
+fn paged<T>(page: impl Fn(Option<&T>) -> Vec<T>) -> Vec<T> {
+    let mut all = Vec::new();
+    loop {
+        let more = page(all.last());
+        if more.is_empty() {
+            return all;
+        }
+        all.extend(more);
     }
 }
 

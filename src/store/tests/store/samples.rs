@@ -8,8 +8,8 @@ use dealclock_model::case::RecordCase;
 use dealclock_model::effect::{Channel, Lane, NewTask, Subject};
 use dealclock_model::record::field;
 use dealclock_model::{
-    Case, CaseId, Effect, EffectId, Entry, Event, Instant, Object, Outcome, Receipt, Record, RecordRef, Value, What,
-    Write,
+    Case, CaseId, Effect, EffectId, Entry, Event, Fact, Happened, Instant, Object, Outcome, Receipt, Record, RecordRef,
+    Request, RequestState, Value, What, Write,
 };
 use dealclock_store::{Options, Store};
 use tempfile::TempDir;
@@ -65,6 +65,43 @@ pub fn record_case(owner: &str, stamp: i64) -> Case {
     let fields = [(field::NAME.into(), name), (field::IS_CLOSED.into(), Value::Bool(false))].into();
     let record = Record { owner: Some(owner.into()), fields, url: None, parked: None };
     Case::Record(Box::new(RecordCase { record: Some(record), stamp: Some(at(stamp)), ..RecordCase::default() }))
+}
+
+/// The same with a request that waits for a decision.
+pub fn watched_case(owner: &str, stamp: i64) -> Case {
+    let Case::Record(mut case) = record_case(owner, stamp) else { unreachable!("it is a record's") };
+    let request = Request {
+        approval: "more-time".into(),
+        episode: 1,
+        round: 0,
+        state: RequestState::Open,
+        opened_at: at(0),
+        closed_at: None,
+        open_before_secs: 0,
+        requester: Some(owner.into()),
+        wanted_until: None,
+        step: 0,
+        steps: Vec::new(),
+        decision: None,
+        basis: [].into(),
+        tasks: [].into(),
+        pending: [].into(),
+        native: None,
+        told_decided: false,
+        approval_version: 0,
+    };
+    case.requests.insert("proposal".into(), request);
+    Case::Record(case)
+}
+
+pub fn fact(seconds: i64) -> Fact {
+    Fact {
+        at: at(seconds),
+        owner: Some("anna".into()),
+        rule: Some("proposal".into()),
+        episode: 1,
+        what: Happened::Met { took_secs: seconds },
+    }
 }
 
 pub fn due_event() -> Event {
