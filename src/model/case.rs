@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{DigestCase, Reason, ReportCase};
+use crate::digest::{DigestCase, Posted, Reason, ReportCase};
 use crate::effect::TaskFields;
 use crate::event::StormAnswer;
 use crate::fact::Spell;
@@ -96,6 +96,12 @@ pub struct RecordCase {
     /// Granted checkboxes that are ticked without a grant, by the rule or approval whose they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tampering: BTreeMap<RuleKey, Tampering>,
+    /// The reason fields in the latest episode of each rule or approval that has any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<RuleKey, ReasonAsk>,
+    /// What the readers of digests were told about the record, as it was told last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Posted>,
     /// The spell that lasts: since when owner, openness and Complex are as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spell: Option<Spell>,
@@ -107,7 +113,8 @@ impl RecordCase {
         let owner = self.record.as_ref().and_then(|record| record.owner.as_ref());
         let holders = self.clocks.values().flat_map(|clock| clock.tasks.values());
         let asked = self.requests.values().flat_map(|request| request.tasks.values());
-        let tasks = holders.chain(asked).filter(|task| task.open).filter_map(|task| task.want.owner.as_ref());
+        let answering = self.reasons.values().flat_map(|reason| reason.tasks.values());
+        let tasks = holders.chain(asked).chain(answering).filter(|task| task.open).filter_map(|task| task.want.owner.as_ref());
         owner.into_iter().chain(tasks).collect()
     }
 
@@ -251,9 +258,6 @@ pub struct Clock {
     /// When the reminders of a later round are nominally due; empty while the rule's own plan holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub planned: BTreeMap<StepName, Instant>,
-    /// The owner is asked for a reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<ReasonAsk>,
 }
 
 /// How a decision about a request moved a clock's deadline.
@@ -267,22 +271,29 @@ pub struct Extended {
     pub granted: bool,
 }
 
-/// The owner is asked for a reason.
+/// The reason fields of a record in one episode of a rule or approval: what stood there, and whether it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonAsk {
-    /// What it is asked about.
-    pub about: ReasonAbout,
-    /// How often it was asked.
+    /// The episode of the clock, or of the request of an approval that asks by its own condition.
+    pub episode: u32,
+    /// What stood in the fields when the episode began; that is no answer.
+    #[serde(default, skip_serializing_if = "Reason::is_empty")]
+    pub before: Reason,
+    /// What it is asked about, once it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<ReasonAbout>,
+    /// How often it was asked about that.
+    #[serde(default)]
     pub asked: u32,
-    /// When it is asked again; `None` once that was done, or a reason was given.
+    /// When it is asked again; `None` once that was done, a reason was given, or none is needed any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_at: Option<Instant>,
-    /// What stood in the fields when the episode began; that is no answer.
-    #[serde(default)]
-    pub before: Reason,
     /// When a reason was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_at: Option<Instant>,
+    /// The tasks that ask, by the effect that made them, until they are completed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tasks: BTreeMap<EffectId, TaskMemo>,
 }
 
 /// What a reason is asked about.

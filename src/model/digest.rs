@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::case::TaskMemo;
-use crate::{EffectId, Instant, PersonId, RecordRef, RuleKey};
+use crate::{DigestKey, EffectId, Instant, PersonId, RecordRef, RuleKey};
 
 /// One thing that a digest tells, told again when it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,12 +101,35 @@ pub struct Reason {
     pub text: Option<String>,
 }
 
+impl Reason {
+    /// Whether neither a value nor words stand there.
+    pub fn is_empty(&self) -> bool {
+        self.picklist.is_none() && self.text.is_none()
+    }
+}
+
+/// A notice as a record's case posted it last, so that the same is not told again and what becomes of it reaches those
+/// who were told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// The digest.
+    pub digest: DigestKey,
+    /// Who was told; nobody while nobody is there to be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readers: Vec<PersonId>,
+    /// What was told.
+    pub notice: Notice,
+}
+
 /// One reader of one digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestCase {
     /// What there is to tell, and what was told and is still open. A JSON list, since its keys are no text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<Told>,
+    /// How many more there are than are kept in detail, by rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unlisted: BTreeMap<RuleKey, u32>,
     /// The local date of the last digest that was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<NaiveDate>,
@@ -135,12 +158,15 @@ pub struct DigestCase {
 pub struct Told {
     /// The notice as it stands now.
     pub notice: Notice,
-    /// The state that a delivered digest told last; `None` while it is new.
+    /// The state that a digest told last, delivered or on its way; `None` while it is new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<NoticeState>,
-    /// The local date of the digest on its way that tells the present state.
+    /// The local date of the digest that told it, until it is delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_digest: Option<NaiveDate>,
+    /// What was told before that digest; it counts again when the digest cannot be delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_before: Option<NoticeState>,
     /// It was sent at once as an urgent one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sent_urgently: bool,

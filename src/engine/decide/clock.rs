@@ -52,7 +52,6 @@ impl Matter<'_> {
             rule_version: self.rule.version,
             extended: None,
             planned: Default::default(),
-            reason: None,
         };
         if let Some(previous) = previous {
             tasks::carry_over(previous, &mut clock);

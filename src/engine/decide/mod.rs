@@ -5,13 +5,16 @@
 
 mod absorb;
 mod clock;
+mod digest;
 mod fire;
 mod intake;
 mod judge;
 mod matter;
+mod notice;
 mod outlook;
 mod person;
 mod plan;
+mod reason;
 mod recipient;
 mod record;
 mod replay;
@@ -68,6 +71,9 @@ pub fn decide(
         }
         (CaseId::Intake { connection, rule }, Case::Intake(case)) => {
             intake::decide(desk, connection, rule, case, event)
+        }
+        (CaseId::Digest { connection, digest, person }, Case::Digest(case)) => {
+            digest::decide(desk, connection, digest, person, case, event)
         }
         (
             CaseId::Record(_)
