@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use dealclock_model::fault::Fault;
 use dealclock_model::record::field;
-use dealclock_model::{Catalog, ConnectionId, FieldName, Object, ValueType};
+use dealclock_model::{Catalog, ConnectionId, FieldName, Object};
 
 use super::Catalogs;
 use super::section::{Placed, Section};
+use super::wanted::Wanted;
 use crate::condition::{Condition, Layout};
 use crate::flaw::Flaw;
 use crate::suggest;
@@ -68,10 +69,42 @@ impl<'a> Ground<'a> {
         Template::read(text, Shape::Line, &self.bare).unwrap_or_default()
     }
 
-    /// Reads the name of a time field.
-    pub fn time_field(&self, section: &Section<'_>, key: &str, faults: &mut Vec<Fault>) -> Option<FieldName> {
-        let text = section.text(key, &format!("{key} = \"{}\"", field::STAGE_ENTERED_AT), faults)?;
-        self.check(section, &text, faults, |catalog| read_time_field(text.value, catalog))
+    /// Reads the name of a field of a certain kind.
+    pub fn field(
+        &self,
+        section: &Section<'_>,
+        key: &str,
+        wanted: &Wanted,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Placed<FieldName>> {
+        let text = section.text(key, &format!("{key} = \"{}\"", wanted.example), faults)?;
+        self.field_named(section, &text, wanted, faults)
+    }
+
+    /// The same of a text that stands in another one.
+    pub fn field_named(
+        &self,
+        section: &Section<'_>,
+        text: &Placed<&str>,
+        wanted: &Wanted,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Placed<FieldName>> {
+        let value = self.check(section, text, faults, |catalog| wanted.read(text.value, catalog))?;
+        Some(Placed { value, span: text.span.clone() })
+    }
+
+    /// Checks that a picklist may hold a value, whatever its capitals, where it is known what it may hold.
+    pub fn option(&self, section: &Section<'_>, text: &Placed<&str>, name: &FieldName, faults: &mut Vec<Fault>) {
+        self.check(section, text, faults, |catalog| {
+            let options = catalog.fields.get(name).and_then(|spec| spec.options.as_ref());
+            let Some(options) = options.filter(|options| !options.iter().any(|known| is_alike(known, text.value)))
+            else {
+                return Ok(());
+            };
+            let known = options.iter().map(String::as_str);
+            let help = suggest::instead_of(text.value, known, "its values are");
+            Err(vec![Flaw::new(0..text.value.len(), format!("`{name}` is never {:?}", text.value)).help(help)])
+        });
     }
 
     /// Reads one text on every catalogue; a flaw that several connections share is one fault that names them.
@@ -126,20 +159,9 @@ impl<'a> Ground<'a> {
     }
 }
 
-fn read_time_field(name: &str, catalog: &Catalog) -> Result<FieldName, Vec<Flaw>> {
-    let times = catalog.fields.iter().filter(|(_, spec)| spec.value_type == ValueType::Time);
-    let times = times.map(|(name, _)| name.as_str());
-    match catalog.fields.get(name) {
-        Some(spec) if spec.value_type == ValueType::Time => Ok(FieldName::from(name)),
-        Some(spec) => {
-            let message = format!("`{name}` is of type {}, where a field of type time is needed", spec.value_type);
-            Err(vec![Flaw::new(0..name.len(), message).help(format!("such fields are: {}", suggest::list(times)))])
-        }
-        None => {
-            let help = suggest::instead_of(name, times, "the fields of type time are");
-            Err(vec![Flaw::new(0..name.len(), format!("no field `{name}`")).help(help).lacking_field()])
-        }
-    }
+/// Picklists of different CRMs write one value with other capitals.
+fn is_alike(known: &str, written: &str) -> bool {
+    known.to_lowercase() == written.to_lowercase()
 }
 
 /// Finds a flaw's place in the file: exactly where the value stands there as it is, and the whole value where it is

@@ -22,6 +22,14 @@ pub(super) fn is_too_late(at: Span, deadline: Span) -> bool {
     }
 }
 
+/// Whether a span certainly ends no later than another that begins with it.
+pub(super) fn is_no_longer(span: Span, other: Span) -> bool {
+    if span.unit == other.unit {
+        return span.count <= other.count;
+    }
+    longest(span).is_some_and(|longest| longest <= shortest(other))
+}
+
 /// The fewest minutes after which a step may come.
 fn shortest(span: Span) -> u64 {
     let count = u64::from(span.count);
@@ -92,6 +100,17 @@ mod tests {
         check("1d", "1m", false);
         check("10000h", "1bd", false);
         check("0d", "1m", false);
+    }
+
+    #[test]
+    fn only_what_certainly_grants_nothing_is_no_longer() {
+        let no_longer = |span: &str, other: &str| is_no_longer(span.parse().unwrap(), other.parse().unwrap());
+        for (span, other) in [("5d", "5d"), ("4bd", "5bd"), ("24h", "5d"), ("48h", "2880m"), ("36h", "36h")] {
+            assert!(no_longer(span, other), "{span} of {other}");
+        }
+        for (span, other) in [("10d", "5d"), ("7d", "5bd"), ("6bd", "5d"), ("120h", "5d"), ("40bh", "5bd")] {
+            assert!(!no_longer(span, other), "{span} of {other}");
+        }
     }
 
     #[test]

@@ -8,14 +8,12 @@ use dealclock_model::fault::Fault;
 use dealclock_model::time::Span;
 
 use super::checked::Ground;
-use super::order;
 use super::section::{Placed, Section};
+use super::{order, who};
 use crate::rules::{Remind, Slot};
 use crate::template::{Shape, Template};
 
 const KEYS: [&str; 6] = ["name", "at", "to", "via", "subject", "body"];
-const SLOTS: [Slot; 3] = [Slot::Owner, Slot::Manager, Slot::ManagersManager];
-const CHANNELS: [Channel; 2] = [Channel::Task, Channel::Email];
 /// The subject of a reminder that has none of its own.
 const SUBJECT: &str = "{{ rule.title }}: {{ record.name }}";
 
@@ -52,8 +50,8 @@ fn read_one(
     section.require("at", "at = \"1d\"", faults);
     let at = section.duration("at", "at = \"1d\"", faults);
     let name = read_name(section, faults);
-    let to = section.choices("to", &SLOTS.map(|slot| (slot.as_str(), slot)), faults);
-    let via = section.choices("via", &CHANNELS.map(|channel| (channel.as_str(), channel)), faults);
+    let to = section.choices("to", &who::SLOTS.map(|slot| (slot.as_str(), slot)), faults);
+    let via = who::channels(section, faults);
     let subject = read_subject(section, ground, faults);
     let body = ground.template(section, "body", Shape::Body, faults);
     let at = at?;
@@ -69,8 +67,8 @@ fn read_one(
     Some((remind, at, name.span))
 }
 
-/// A step's name enters effect ids together with what is done to its task, behind a slash.
-fn read_name(section: &Section<'_>, faults: &mut Vec<Fault>) -> Option<Placed<StepName>> {
+/// Reads a step's `name`, which enters effect ids together with what is done to its task, behind a slash.
+pub(super) fn read_name(section: &Section<'_>, faults: &mut Vec<Fault>) -> Option<Placed<StepName>> {
     let name = section.text("name", "name = \"first\"", faults)?;
     if name.value.is_empty() || name.value.len() > 64 || name.value.contains(|c: char| c == '/' || c.is_control()) {
         let fault = section.fault(name.span, format!("{:?} cannot be the name of a step", name.value));

@@ -1,6 +1,7 @@
 //! Reading of `[rule.NAME]`: one deadline rule.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use chrono::NaiveTime;
 use dealclock_model::fault::Fault;
@@ -8,11 +9,11 @@ use dealclock_model::time::{Span, Unit};
 use dealclock_model::{ConnectionId, FieldName, Object, RuleKey};
 
 use super::checked::Ground;
+use super::links::Grant;
 use super::section::{Placed, Section};
-use super::{Kept, Reading, fingerprint, refused, remind};
+use super::{Kept, Reading, extension, fingerprint, known, remind, violation, wanted};
 use crate::condition::{Condition, Layout};
 use crate::rules::{Absence, Backlog, Breach, Missed, Mode, Remind, Reopen, Rule};
-use crate::suggest;
 
 const KEYS: [&str; 20] = [
     "title",
@@ -49,24 +50,37 @@ const BACKLOG: [(&str, Backlog); 3] =
 const MISSED: [(&str, Missed); 2] = [("last", Missed::Last), ("none", Missed::None)];
 const ABSENCE: [(&str, Absence); 3] =
     [("ignore", Absence::Ignore), ("extend", Absence::Extend), ("delegate", Absence::Delegate)];
+const MODE: [(&str, Mode); 2] = [("live", Mode::Live), ("shadow", Mode::Shadow)];
 
 /// Reads one rule; `None` when it has a fault. A disabled rule is checked like any other.
 pub(super) fn read(key: &str, section: &Section<'_>, reading: &mut Reading<'_>) -> Option<Kept> {
     let before = reading.faults.len();
     section.allow(&KEYS, &mut reading.faults);
-    refused::refuse_extension(section, &mut reading.faults);
-    refused::read_violation(section, &mut reading.faults);
-    refused::read_mode(section, &mut reading.faults);
     let enabled = section.flag("enabled", &mut reading.faults).unwrap_or(true);
     let parts = Parts::read(section, enabled, reading);
     parts.check(section, reading);
     if reading.faults.len() > before {
         return None;
     }
+    let granted = parts.extension.as_ref().map(|read| (read.granted_as.clone(), read.approval.clone()));
     let mut rule = parts.into_rule(key)?;
-    let calendar = rule.calendar.as_ref().and_then(|name| reading.calendars.by_name.get(name));
-    rule.version = fingerprint::of(&rule, calendar.and_then(|(_, calendar)| calendar.as_ref()));
-    Some(if enabled { Kept::Enabled(Box::new(rule)) } else { Kept::Disabled })
+    let calendar = rule.calendar.as_ref().and_then(|name| reading.calendars.get(name));
+    rule.version = fingerprint::of_rule(&rule, calendar);
+    if !enabled {
+        return Some(Kept::Disabled);
+    }
+    if let (Some(extension), Some((span, asks_at))) = (&rule.extension, granted) {
+        reading.grants.push(Grant {
+            path: section.path.clone(),
+            source: Arc::clone(section.source),
+            span,
+            granted_as: extension.granted_as.clone(),
+            approval: extension.approval.clone(),
+            asks_at: Some(asks_at),
+            connections: rule.connections.clone(),
+        });
+    }
+    Some(Kept::Enabled(Box::new(rule)))
 }
 
 /// What the keys of a rule say, each for itself; `None` where a key is absent or has a fault.
@@ -83,33 +97,38 @@ struct Parts<'a> {
     calendar: Option<Placed<&'a str>>,
     reopen_window: Option<Placed<Span>>,
     remind: Vec<(Remind, Placed<Span>)>,
+    violation: Breach,
+    extension: Option<extension::Read>,
     settings: Settings,
 }
 
 impl<'a> Parts<'a> {
     fn read(section: &Section<'a>, enabled: bool, reading: &mut Reading<'_>) -> Parts<'a> {
         // Taken apart so that each can be lent out on its own.
-        let Reading { catalogs, faults, calendars, layout, .. } = reading;
+        let Reading { catalogs, faults, calendars, digests, approvals, layout, .. } = reading;
         let mut unused = Layout::default();
         let layout = if enabled { layout } else { &mut unused };
 
         for (key, example) in REQUIRED {
             section.require(key, example, faults);
         }
-        let connections = read_connections(section, catalogs.keys(), faults);
+        let connections = known::connections(section, catalogs.keys(), faults);
         let object = section.choice("object", &Object::ALL.map(|object| (object.as_str(), object)), faults);
         let ground = Ground::new(object.unwrap_or(Object::Opportunity), connections.as_deref(), catalogs);
         let deadline = read_deadline(section, faults);
+        let span = deadline.as_ref().map(|deadline| deadline.value);
         Parts {
             title: section.text("title", "title = \"Proposal within 5 days\"", faults),
             when: ground.condition(section, "when", layout, faults),
             until: ground.condition(section, "until", layout, faults),
             silenced_while: ground.condition(section, "silenced_while", layout, faults),
-            start: ground.time_field(section, "start", faults),
+            start: ground.field(section, "start", &wanted::TIME, faults).map(|field| field.value),
             deadline_time: section.time("deadline_time", faults),
-            calendar: read_calendar(section, calendars.names(), faults),
+            calendar: known::calendar(section, calendars.names(), faults),
             reopen_window: section.duration("reopen_window", "reopen_window = \"1d\"", faults),
-            remind: remind::read(section, deadline.as_ref().map(|deadline| deadline.value), &ground, faults),
+            remind: remind::read(section, span, &ground, faults),
+            violation: violation::read(section, &ground, digests.names(), layout, faults),
+            extension: extension::read(section, span, &ground, approvals.names(), faults),
             settings: Settings::read(section, faults),
             object,
             connections,
@@ -120,10 +139,11 @@ impl<'a> Parts<'a> {
     /// Checks what the keys say together.
     fn check(&self, section: &Section<'_>, reading: &mut Reading<'_>) {
         let Reading { faults, calendars, .. } = reading;
-        if !section.has("calendar") {
-            let spans = self.deadline.iter().chain(&self.reopen_window).chain(self.remind.iter().map(|(_, at)| at));
-            require_calendar(section, spans, calendars.names(), faults);
-        }
+        let extension = self.extension.iter().flat_map(|extension| &extension.spans);
+        let spans = (self.deadline.iter().chain(&self.reopen_window))
+            .chain(self.remind.iter().map(|(_, at)| at))
+            .chain(extension);
+        known::require_calendar(section, "rule", spans, calendars.names(), faults);
         if let (Some(deadline), Some(time)) = (&self.deadline, &self.deadline_time) {
             check_deadline_time(section, deadline.value, time.span.clone(), faults);
         }
@@ -149,9 +169,9 @@ impl<'a> Parts<'a> {
             backlog: self.settings.backlog,
             missed: self.settings.missed,
             absence: self.settings.absence,
-            violation: Breach::default(),
-            extension: None,
-            mode: Mode::Live,
+            violation: self.violation,
+            extension: self.extension.map(|read| read.extension),
+            mode: self.settings.mode,
             version: 0,
         })
     }
@@ -163,6 +183,7 @@ struct Settings {
     backlog: Backlog,
     missed: Missed,
     absence: Absence,
+    mode: Mode,
 }
 
 impl Settings {
@@ -172,6 +193,7 @@ impl Settings {
             backlog: section.choice("backlog", &BACKLOG, faults).unwrap_or_default(),
             missed: section.choice("missed", &MISSED, faults).unwrap_or_default(),
             absence: section.choice("absence", &ABSENCE, faults).unwrap_or_default(),
+            mode: section.choice("mode", &MODE, faults).unwrap_or_default(),
         }
     }
 }
@@ -195,53 +217,5 @@ fn check_deadline_time(section: &Section<'_>, deadline: Span, place: Range<usize
             let help = "a time of day ends a deadline in days: `5d` or `5bd`";
             faults.push(section.fault(place, message).help(help));
         }
-    }
-}
-
-fn read_connections<'c>(
-    section: &Section<'_>,
-    known: impl Iterator<Item = &'c ConnectionId> + Clone,
-    faults: &mut Vec<Fault>,
-) -> Option<Vec<ConnectionId>> {
-    let list = section.texts("connections", "connections = [\"acme\"]", faults)?;
-    let anything_known = known.clone().next().is_some();
-    for name in &list {
-        if anything_known && !known.clone().any(|known| known.as_str() == name.value) {
-            let known = known.clone().map(ConnectionId::as_str);
-            let help = suggest::instead_of(name.value, known, "the connections are");
-            faults.push(section.fault(name.span.clone(), format!("no connection `{}`", name.value)).help(help));
-        }
-    }
-    Some(list.iter().map(|name| ConnectionId::from(name.value)).collect())
-}
-
-fn read_calendar<'a, 'c>(
-    section: &Section<'a>,
-    known: impl Iterator<Item = &'c str> + Clone,
-    faults: &mut Vec<Fault>,
-) -> Option<Placed<&'a str>> {
-    let name = section.text("calendar", "calendar = \"office\"", faults)?;
-    if known.clone().any(|known| known == name.value) {
-        return Some(name);
-    }
-    let help = match known.clone().next() {
-        Some(_) => suggest::instead_of(name.value, known, "the calendars are"),
-        None => format!("define it: `[calendar.{}]`", name.value),
-    };
-    faults.push(section.fault(name.span, format!("no calendar `{}`", name.value)).help(help));
-    None
-}
-
-/// Working days and hours need a calendar to count them.
-fn require_calendar<'s>(
-    section: &Section<'_>,
-    spans: impl Iterator<Item = &'s Placed<Span>>,
-    known: impl Iterator<Item = &'s str>,
-    faults: &mut Vec<Fault>,
-) {
-    let name = known.into_iter().next().unwrap_or("office");
-    for span in spans.filter(|span| span.value.unit.needs_calendar()) {
-        let message = format!("`{}` counts working time, and the rule has no calendar", span.value);
-        faults.push(section.fault(span.span.clone(), message).help(format!("add `calendar = \"{name}\"`")));
     }
 }

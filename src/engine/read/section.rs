@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::NaiveTime;
 use dealclock_model::fault::{Fault, Source};
 use dealclock_model::time::Span;
+use rust_decimal::Decimal;
 use toml_edit::{Item, TableLike, Value};
 
 use crate::suggest;
@@ -106,16 +107,36 @@ impl<'a> Section<'a> {
         item.as_bool().or_else(|| self.wrong_type(key, item, &format!("{key} = true"), faults))
     }
 
+    /// A whole number between two others.
+    pub fn count(&self, key: &str, least: u32, most: u32, faults: &mut Vec<Fault>) -> Option<u32> {
+        let item = self.table.get(key)?;
+        let example = format!("{key} = {}", least.max(20).min(most));
+        let Some(number) = item.as_integer() else { return self.wrong_type(key, item, &example, faults) };
+        let count = u32::try_from(number).ok().filter(|count| (least..=most).contains(count));
+        if count.is_none() {
+            let fault = self.fault(self.span(key, item), format!("`{key}` cannot be {number}"));
+            faults.push(fault.help(format!("write a whole number from {least} to {most}")));
+        }
+        count
+    }
+
+    /// A part of a whole: above 0 and at most 1.
+    pub fn share(&self, key: &str, example: &str, faults: &mut Vec<Fault>) -> Option<Decimal> {
+        let item = self.table.get(key)?;
+        let number = item.as_float().or_else(|| item.as_integer().map(|whole| whole as f64));
+        let Some(number) = number else { return self.wrong_type(key, item, example, faults) };
+        let share = Decimal::try_from(number).ok().filter(|share| *share > Decimal::ZERO && *share <= Decimal::ONE);
+        if share.is_none() {
+            let fault = self.fault(self.span(key, item), format!("`{key}` cannot be {number}"));
+            faults.push(fault.help(format!("it is a part of 1: write `{example}` for 40 %")));
+        }
+        share
+    }
+
     /// A span of time.
     pub fn duration(&self, key: &str, example: &str, faults: &mut Vec<Fault>) -> Option<Placed<Span>> {
         let text = self.text(key, example, faults)?;
-        match Span::from_str(text.value) {
-            Ok(value) => Some(Placed { value, span: text.span }),
-            Err(error) => {
-                faults.push(self.fault(text.span, error.to_string()));
-                None
-            }
-        }
+        self.read_duration(&text, faults)
     }
 
     /// A local time of day, as text or as TOML's own.
@@ -135,6 +156,12 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// The text under a key that may also hold something else.
+    pub fn text_if_text(&self, key: &str) -> Option<Placed<&'a str>> {
+        let item = self.table.get(key)?;
+        Some(Placed { value: item.as_str()?, span: self.span(key, item) })
     }
 
     /// One of several words.
@@ -179,6 +206,30 @@ impl<'a> Section<'a> {
             }
         }
         Some(texts)
+    }
+
+    /// One text or a list of texts.
+    pub fn text_or_texts(&self, key: &str, example: &str, faults: &mut Vec<Fault>) -> Option<Vec<Placed<&'a str>>> {
+        if self.is_list(key) {
+            return self.texts(key, example, faults);
+        }
+        self.text(key, example, faults).map(|text| vec![text])
+    }
+
+    /// A list of spans of time.
+    pub fn durations(&self, key: &str, example: &str, faults: &mut Vec<Fault>) -> Vec<Placed<Span>> {
+        let texts = self.texts(key, example, faults).unwrap_or_default();
+        texts.into_iter().filter_map(|text| self.read_duration(&text, faults)).collect()
+    }
+
+    fn read_duration(&self, text: &Placed<&str>, faults: &mut Vec<Fault>) -> Option<Placed<Span>> {
+        match Span::from_str(text.value) {
+            Ok(value) => Some(Placed { value, span: text.span.clone() }),
+            Err(error) => {
+                faults.push(self.fault(text.span.clone(), error.to_string()));
+                None
+            }
+        }
     }
 
     /// A list that is not empty.
