@@ -42,6 +42,7 @@ pub fn assemble(connection: &Connection, account: &Account, discovery: &Discover
     let directory = Directory::new(&discovery.people);
     let fallback = connection.fallback.as_deref().and_then(|name| directory.id(name));
     let mut people = People::new(connection.profile(account.zone, fallback));
+    people.profile.roles = roles(connection, &directory);
     people.profile.holidays = match connection.holidays {
         Holidays::Crm => discovery.holidays.clone(),
         Holidays::None => Vec::new(),
@@ -57,6 +58,17 @@ pub fn assemble(connection: &Connection, account: &Account, discovery: &Discover
         person.deputy = deputy.filter(|deputy| *deputy != person.id).or(person.deputy.take());
     }
     people
+}
+
+/// Who holds each role; holders that nobody knows are left out.
+fn roles(connection: &Connection, directory: &Directory<'_>) -> BTreeMap<String, Vec<PersonId>> {
+    let holders = |names: &[String]| {
+        let mut ids: Vec<PersonId> = names.iter().filter_map(|name| directory.id(name)).collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    };
+    connection.roles.iter().map(|(role, names)| (role.clone(), holders(names))).collect()
 }
 
 /// A name in the configuration that leads to nobody in the CRM.
@@ -78,6 +90,7 @@ pub fn unknown_names(connection: &Connection, discovery: &Discovery) -> Vec<Unkn
     let acting = (connection.fallback.iter().map(|name| ("fallback", name)))
         .chain(mapping.managers.values().map(|name| ("managers", name)))
         .chain(mapping.team_managers.values().map(|name| ("team_managers", name)))
+        .chain(connection.roles.values().flatten().map(|name| ("roles", name)))
         .chain(connection.people.values().filter_map(|entry| entry.deputy.as_ref()).map(|name| ("people", name)))
         .map(|(key, name)| (key, name, true));
     named
@@ -173,6 +186,25 @@ mod tests {
         let counted = |keys| assemble(&connection(keys), &account, &discovery).profile.holidays;
         assert_eq!(counted("holidays = \"crm\""), holidays);
         assert_eq!(counted(""), []);
+    }
+
+    #[test]
+    fn a_role_is_held_by_everybody_whom_the_configuration_names_and_the_crm_knows() {
+        let connection = connection(
+            "[connection.acme.roles]\ndirector = [\"boss@x.example\", \"2\", \"1\"]\ndesk = [\"nobody@x.example\"]",
+        );
+        let account = Account {
+            id: "7".into(),
+            zone: Tz::UTC,
+            currency: "EUR".into(),
+            once: Once::Exactly,
+            problems: Vec::new(),
+        };
+        let roles = assemble(&connection, &account, &discovery()).profile.roles;
+        assert_eq!(roles["director"], ["1".into(), "2".into()]);
+        assert_eq!(roles["desk"], []);
+        let unknown = unknown_names(&connection, &discovery());
+        assert_eq!(unknown, [UnknownName { key: "roles", name: "no…@x.example".into(), inactive: false }]);
     }
 
     #[test]

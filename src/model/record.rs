@@ -70,6 +70,9 @@ pub mod field {
         ("delay_reason_text", ValueType::Text),
         ("wanted_until", ValueType::Date),
         ("proposal_sent_at", ValueType::Time),
+        ("manager_decision", ValueType::Text),
+        ("discount_percent", ValueType::Number),
+        ("discount_approved", ValueType::Bool),
     ];
 }
 

@@ -89,12 +89,13 @@ impl Building<'_> {
         self.key = merged.secrets.key.as_ref().and_then(|key| self.secret(&["secrets", "key"], key));
         let log = Log { level: merged.log.level.clone(), format: merged.log.format };
         let rules = self.rules(&merged.rules.files);
+        let reports = self.path(&["reports", "path"], &merged.reports.path);
         let mail = self.mail(&merged.mail);
         let web = self.web(&merged.web);
         let socket = self.socket(merged.control.socket.as_deref(), &store.path);
         let follow = self.follow(merged.clock.follow.as_deref());
         let connections = self.connections(connections);
-        Some(Config { store, log, rules, mail: mail?, web: web?, socket, follow, connections })
+        Some(Config { store, log, rules, reports, mail: mail?, web: web?, socket, follow, connections })
     }
 
     /// Adds a fault at a key.

@@ -1,6 +1,6 @@
 //! One account in one CRM, as configured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,6 +67,8 @@ pub struct Connection {
     pub max_wait: Duration,
     /// Fields, stages and managers.
     pub mapping: Mapping,
+    /// Who holds a role that rules name as `role:NAME`: mail addresses or ids.
+    pub roles: BTreeMap<String, Vec<String>>,
     /// What is configured about people, by mail address or id.
     pub people: BTreeMap<String, PersonEntry>,
     /// Whether the configuration itself says that the log of changes is to be followed.
@@ -167,6 +169,7 @@ impl Building<'_> {
         let send_time = self.parse(&at("send_time"), &keys.send_time, kind::time_of_day);
         let max_wait = self.parse(&at("max_wait"), &keys.max_wait, kind::duration);
         let mapping = self.mapping(name, &keys);
+        self.roles(name, &keys.roles);
         let people = keys.people.iter().map(|(who, person)| (who.clone(), self.person(name, who, person))).collect();
         let mut places = BTreeMap::from(OPENED.map(|key| (key, self.places.of(&at(key)))));
         places.insert("login_url", self.places.of(&["connection", name, "auth", "login_url"]));
@@ -195,6 +198,7 @@ impl Building<'_> {
             storm_above: keys.storm_above,
             max_wait: max_wait?,
             mapping,
+            roles: keys.roles,
             people,
             places,
             wants_feed: keys.feed && self.places.stands(&at("feed")),
@@ -255,6 +259,21 @@ impl Building<'_> {
                     }
                     Some(_) | None => {}
                 }
+            }
+        }
+    }
+
+    /// A role has holders, each of them once.
+    fn roles(&mut self, name: &str, roles: &BTreeMap<String, Vec<String>>) {
+        for (role, holders) in roles {
+            let path = ["connection", name, "roles", role];
+            if holders.is_empty() && !self.places.is_bad(&path) {
+                let help = format!("write who does: {role} = [\"somebody@example.com\"], or remove the role");
+                self.fault(&path, format!("nobody holds the role `{role}`"), help);
+            }
+            let mut seen = BTreeSet::new();
+            if let Some(twice) = holders.iter().find(|holder| !seen.insert(holder.trim().to_lowercase())) {
+                self.fault(&path, format!("`{twice}` stands twice in `{role}`"), "remove one of the two");
             }
         }
     }

@@ -47,6 +47,8 @@ pub(super) struct Key {
 pub(super) enum Naming {
     /// Lower-case letters, digits, `_` and `-`: it is part of every effect's identity and of environment variables.
     Connection,
+    /// Lower-case letters, digits, `_` and `-`, as rules write `role:NAME`.
+    Role,
     /// Lower-case letters, digits and `_`, as conditions write fields.
     Field,
     /// Letters, digits and `_`, as environment variables are written.

@@ -13,6 +13,7 @@ pub(super) struct Merged {
     pub(super) store: Store,
     pub(super) log: Log,
     pub(super) rules: Rules,
+    pub(super) reports: Reports,
     #[serde(default)]
     pub(super) secrets: Secrets,
     pub(super) mail: Mail,
@@ -37,6 +38,11 @@ pub(super) struct Store {
 pub(super) struct Log {
     pub(super) level: String,
     pub(super) format: super::LogFormat,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Reports {
+    pub(super) path: String,
 }
 
 #[derive(Deserialize)]
@@ -147,6 +153,8 @@ pub(super) struct Connection {
     pub(super) managers: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) team_managers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) roles: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) people: BTreeMap<String, Person>,
 }

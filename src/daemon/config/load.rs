@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dealclock_engine::Ruleset;
-use dealclock_engine::read::Catalogs;
+use dealclock_engine::read::{Catalogs, Known, Roles};
 use dealclock_model::fault::Source;
 use dealclock_model::{Catalog, ConnectionId, Fault, Object};
 
@@ -69,7 +69,15 @@ pub fn catalogs(config: &Config) -> Catalogs {
 }
 
 fn read(config: &Config, catalogs: Catalogs) -> Result<Ruleset, Faults> {
-    Ruleset::read(&rule_sources(config)?, &catalogs, &load_calendar).map_err(Faults::sorted)
+    let roles = roles(config);
+    let known = Known { catalogs: &catalogs, roles: Some(&roles) };
+    Ruleset::read_knowing(&rule_sources(config)?, known, &load_calendar).map_err(Faults::sorted)
+}
+
+/// The roles of each connection.
+fn roles(config: &Config) -> Roles {
+    let of = |connection: &Connection| connection.roles.keys().cloned().collect();
+    config.connections.iter().map(|(id, connection)| (id.clone(), of(connection))).collect()
 }
 
 /// Reads a calendar file that a rule file names.
@@ -143,6 +151,15 @@ mod tests {
     fn a_pattern_that_finds_nothing_is_a_fault() {
         let shown = load("[rules]\nfiles = [\"r/*.toml\"]", &[]).unwrap_err();
         assert!(shown.starts_with("my.toml:2:9: there is no rule file `r/*.toml`\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_role_that_no_connection_has_is_a_fault_of_the_rule_file() {
+        let report = "[report.r]\nkind = \"requests\"\nevery = \"0 8 1 * *\"\nto = [\"role:director\"]\n";
+        let rules = [("a.rules", report)];
+        let shown = load("[rules]\nfiles = [\"a.rules\"]", &rules).unwrap_err();
+        assert!(shown.starts_with("a.rules:4:7: no role `director` on connection `acme`\n"), "{shown}");
+        assert!(load("[rules]\nfiles = [\"a.rules\"]\n[connection.acme.roles]\ndirector = [\"7\"]", &rules).is_ok());
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Config {
     pub log: Log,
     /// Which rule files are read.
     pub rules: RuleFiles,
+    /// The directory that reports on a schedule are written to.
+    pub reports: PathBuf,
     /// The mail server; `None` while mail is not enabled.
     pub mail: Option<Mail>,
     /// Where CRMs call us; `None` while nobody is to listen.

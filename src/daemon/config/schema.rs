@@ -15,6 +15,7 @@ pub(super) static ROOT: &[Key] = &[
     key("store", Kind::Section(STORE)),
     key("log", Kind::Section(LOG)),
     key("rules", Kind::Section(RULES)),
+    key("reports", Kind::Section(REPORTS)),
     key("secrets", Kind::Section(SECRETS)),
     key("mail", Kind::Section(MAIL)),
     key("web", Kind::Section(WEB)),
@@ -30,6 +31,8 @@ static STORE: &[Key] =
 static LOG: &[Key] = &[text("level", Form::LogLevel), text("format", Form::Word(&["auto", "text", "json"]))];
 
 static RULES: &[Key] = &[key("files", Kind::List(Form::Path))];
+
+static REPORTS: &[Key] = &[text("path", Form::Path)];
 
 static SECRETS: &[Key] = &[key("key", Kind::Secret)];
 
@@ -94,6 +97,7 @@ static CONNECTION: &[Key] = &[
     key("stages", Kind::Named(Naming::Free, &Kind::List(Form::Plain))),
     key("managers", Kind::Named(Naming::Free, &Kind::Text(Form::Plain))),
     key("team_managers", Kind::Named(Naming::Free, &Kind::Text(Form::Plain))),
+    key("roles", Kind::Named(Naming::Role, &Kind::List(Form::Plain))),
     key("people", Kind::Named(Naming::Free, &Kind::Section(PERSON))),
 ];
 

@@ -244,6 +244,27 @@ fn every_fault_says_where_what_and_what_would_be_right() {
             &["6:8: `x` already means `Lost` | a stage has one name; remove it from one of the two lists"],
         ),
         (
+            "{acme}[connection.acme.roles]\n\"Sales Director\" = [\"1\"]",
+            &[
+                "5:1: `Sales Director` is not a name that can be used here | a role's name is lower-case letters, digits, `-` and single `_`, as in `role:NAME`",
+            ],
+        ),
+        (
+            "{acme}[connection.acme.roles]\ndirector = \"ann@acme.example\"",
+            &["5:12: `director` is text, not a list of texts | write for example [\"some text\"]"],
+        ),
+        (
+            "{acme}[connection.acme.roles]\ndirector = []",
+            &[
+                "5:12: nobody holds the role `director` | write who does: director = [\"somebody@example.com\"], or remove the role",
+            ],
+        ),
+        (
+            "{acme}[connection.acme.roles]\ndirector = [\"7\", \"a@b\", \"A@b\"]",
+            &["5:12: `A@b` stands twice in `director` | remove one of the two"],
+        ),
+        ("{acme}[reports]\npath = 5", &["5:8: `path` is a whole number, not text | write for example \"dir/file\""]),
+        (
             "{acme}[connection.acme.people.\"a@b\"]\nabsent = [\"2026-07-14..2026-07-01\"]",
             &[
                 "5:11: `absent` ends before it begins: `2026-07-14..2026-07-01` | write a day or two: \"2026-12-24\" or \"2026-07-01..2026-07-14\", both included",
@@ -409,6 +430,8 @@ fn every_key_that_the_shipped_file_shows_can_be_used() {
     assert_eq!(fields[&FieldName::from("wanted_until")].value_type(), ValueType::Date);
     assert_eq!(acme.mapping.stages["Open"], ["appointmentscheduled", "Partners/New"]);
     assert_eq!(acme.people["rep@example.com"].absences.len(), 2);
+    assert_eq!(acme.roles["sales-director"], ["ann@example.com"]);
+    assert_eq!(config.reports, directory.path().join("reports"));
     assert!(config.mail.is_some());
 }
 
