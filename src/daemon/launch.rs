@@ -12,6 +12,7 @@ use crate::kit::Kit;
 use crate::notify::SmtpMail;
 use crate::people::assemble;
 use crate::runtime::{ConnectionSpec, Mail, Runtime, RuntimeError};
+use crate::web;
 
 /// Why a daemon could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -51,14 +52,17 @@ pub fn launch(
         let connector = connect(connection, kit, environment, clock)?;
         specs.push(spec(connection, connector));
     }
-    let mail = match &config.mail {
+    let mail = config.mail.as_ref().map(|mail| SmtpMail::new(mail, environment)).transpose();
+    let mail = mail.map_err(LaunchError::Faulty)?;
+    let store = open_store(&config).map_err(RuntimeError::from)?;
+    let mail = match mail {
         Some(mail) => {
-            let mail: Arc<dyn Mail> = Arc::new(SmtpMail::new(mail, environment).map_err(LaunchError::Faulty)?);
+            let links = web::links(config.web.as_ref(), &store).map_err(RuntimeError::from)?;
+            let mail: Arc<dyn Mail> = Arc::new(mail.answering(links));
             Some(mail)
         }
         None => None,
     };
-    let store = open_store(&config).map_err(RuntimeError::from)?;
     Ok(Runtime::new(store, Arc::clone(clock), ruleset, specs, mail)?)
 }
 

@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::message;
 use crate::config::{Environment, Faults, Mail as MailConfig, MailTls, OnUnknown};
+use crate::web::Links;
 
 /// How long one step of the conversation may take; RFC 5321 grants servers minutes, which no queue of ours should wait.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,6 +35,7 @@ pub struct SmtpMail {
     login: Option<(String, SecretString)>,
     on_unknown: OnUnknown,
     hello: ClientId,
+    links: Option<Links>,
 }
 
 impl SmtpMail {
@@ -51,7 +53,14 @@ impl SmtpMail {
             login,
             on_unknown: config.on_unknown,
             hello: ClientId::default(),
+            links: None,
         })
+    }
+
+    /// The same sender, whose mails lead to where their questions are answered.
+    #[must_use]
+    pub fn answering(self, links: Option<Links>) -> SmtpMail {
+        SmtpMail { links, ..self }
     }
 
     /// Connects, encrypts and logs in, without sending anything: whether mail would leave.
@@ -132,7 +141,8 @@ impl crate::runtime::Mail for SmtpMail {
         if !to.to_string().is_ascii() {
             return Err(Error::rejected("the recipient's mail address has characters beyond ASCII"));
         }
-        let message = message::write(id, email, &self.from, to.clone(), now)?;
+        let answer = email.question.as_ref().zip(self.links.as_ref()).map(|(question, links)| links.address(question));
+        let message = message::write(id, email, &self.from, to.clone(), answer.as_deref(), now)?;
         self.deliver(&message, to).await?;
         Ok(Receipt { id: None, found: false, kept: Vec::new() })
     }

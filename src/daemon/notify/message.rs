@@ -17,6 +17,8 @@ struct Page<'a> {
     subject: &'a str,
     paragraphs: Vec<Vec<&'a str>>,
     link: Option<&'a str>,
+    /// Where the reader answers.
+    answer: Option<&'a str>,
 }
 
 /// Tells vacation responders not to answer: https://datatracker.ietf.org/doc/html/rfc3834#section-5
@@ -37,22 +39,26 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// Writes the message. What cannot be written can never be sent, so an error is final.
+/// Writes the message; `answer` is where its question is answered. What cannot be written can never be sent, so an error is final.
 pub(super) fn write(
     id: &EffectId,
     email: &Email,
     from: &Mailbox,
     to: Address,
+    answer: Option<&str>,
     now: Instant,
 ) -> dealclock_connector::Result<Message> {
     let subject = one_line(&email.subject);
     let link = email.link.as_deref().filter(|link| link.starts_with("https://") || link.starts_with("http://"));
-    let page = Page { subject: &subject, paragraphs: paragraphs(&email.body), link };
+    let page = Page { subject: &subject, paragraphs: paragraphs(&email.body), link, answer };
     let html = page.render().map_err(|_| Error::rejected("failed to lay the mail out as HTML"))?;
-    let text = match link {
-        Some(link) => format!("{}\n\n{link}\n", email.body.trim_end()),
-        None => format!("{}\n", email.body.trim_end()),
-    };
+    let mut text = format!("{}\n", email.body.trim_end());
+    if let Some(answer) = answer {
+        text += &format!("\nApprove or refuse on this page, which answers in your name:\n{answer}\n");
+    }
+    if let Some(link) = link {
+        text += &format!("\n{link}\n");
+    }
     Message::builder()
         .message_id(Some(format!("<{id}@{}>", from.email.domain())))
         .date(SystemTime::from(now))

@@ -1,4 +1,4 @@
-//! The secret part of the addresses that CRMs call: one key in the store, one secret for each connection.
+//! Keys that the store holds: for the secret part of the addresses that CRMs call, and for signed links.
 
 use dealclock_model::ConnectionId;
 use dealclock_store::{Batch, SECRET, Store, StoreError};
@@ -11,14 +11,16 @@ use subtle::ConstantTimeEq;
 
 /// How many letters of the address are secret: 128 bits.
 const LETTERS: usize = 32;
+/// The name of the key of addresses.
+const HOOKS: &str = "hooks";
 
-/// What the secret parts of all addresses are made from.
-pub(super) struct PathKey(SecretSlice<u8>);
+/// A key of 256 random bits.
+pub(super) struct Key(pub(super) SecretSlice<u8>);
 
-impl PathKey {
-    /// The key in the store; made, durably, when there is none yet.
-    pub(super) fn of(store: &Store) -> Result<PathKey, StoreError> {
-        if let Some(known) = PathKey::known(store)? {
+impl Key {
+    /// The key of this name in the store; made, durably, when there is none yet.
+    pub(super) fn of(store: &Store, name: &str) -> Result<Key, StoreError> {
+        if let Some(known) = Key::known(store, name)? {
             return Ok(known);
         }
         let mut key = [0; 32];
@@ -26,21 +28,36 @@ impl PathKey {
             .try_fill_bytes(&mut key)
             .map_err(|error| StoreError::Failed { reason: format!("no random bytes: {error}") })?;
         let mut batch = Batch::new();
-        batch.put_meta(&name(), &hex::encode(key));
+        batch.put_meta(&format!("{SECRET}{name}"), &hex::encode(key));
         store.commit(batch)?;
         store.durable_blocking()?;
-        Ok(PathKey(key.to_vec().into()))
+        Ok(Key(key.to_vec().into()))
+    }
+
+    /// The key of this name, where there is one.
+    fn known(store: &Store, name: &str) -> Result<Option<Key>, StoreError> {
+        let known: Option<String> = store.meta(&format!("{SECRET}{name}"))?;
+        Ok(known.and_then(|text| hex::decode(text).ok()).map(|key| Key(key.into())))
+    }
+}
+
+/// What the secret parts of all addresses are made from: one secret for each connection.
+pub(super) struct PathKey(Key);
+
+impl PathKey {
+    /// The key in the store; made, durably, when there is none yet.
+    pub(super) fn of(store: &Store) -> Result<PathKey, StoreError> {
+        Key::of(store, HOOKS).map(PathKey)
     }
 
     /// The key in the store, where there is one.
     pub(super) fn known(store: &Store) -> Result<Option<PathKey>, StoreError> {
-        let known: Option<String> = store.meta(&name())?;
-        Ok(known.and_then(|text| hex::decode(text).ok()).map(|key| PathKey(key.into())))
+        Ok(Key::known(store, HOOKS)?.map(PathKey))
     }
 
     /// The secret part of a connection's address.
     pub(super) fn secret_of(&self, connection: &ConnectionId) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret()).expect("HMAC takes a key of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.0.expose_secret()).expect("HMAC takes a key of any length");
         mac.update(connection.as_str().as_bytes());
         let mut secret = hex::encode(mac.finalize().into_bytes());
         secret.truncate(LETTERS);
@@ -51,10 +68,6 @@ impl PathKey {
     pub(super) fn fits(&self, connection: &ConnectionId, secret: &str) -> bool {
         self.secret_of(connection).as_bytes().ct_eq(secret.as_bytes()).into()
     }
-}
-
-fn name() -> String {
-    format!("{SECRET}hooks")
 }
 
 #[cfg(test)]
@@ -78,7 +91,7 @@ mod tests {
     #[test]
     fn the_secret_is_the_hmac_of_the_name() {
         // printf acme | openssl dgst -sha256 -mac hmac -macopt hexkey:0b0b…0b (32 bytes)
-        let key = PathKey(vec![0x0b; 32].into());
+        let key = PathKey(Key(vec![0x0b; 32].into()));
         assert_eq!(key.secret_of(&"acme".into()), "455cb1159cb6c55e13309aad6cc979b4");
     }
 }

@@ -1,12 +1,19 @@
-//! The listener for what CRMs send to us: webhooks, answered once they are durable.
+//! The listener: for what CRMs send to us, and for people who answer by a signed link.
 //!
-//! A CRM calls `POST <public address>/hooks/<connection>/<secret>`. Nothing of a body is logged, and nothing of it is
-//! believed: it becomes hints, and a direct read tells what is true.
+//! A CRM calls `POST <public address>/hooks/<connection>/<secret>`, and is answered once its hints are durable. Nothing of a
+//! body is logged, and nothing of it is believed: it becomes hints, and a direct read tells what is true.
+//!
+//! A person opens `<public address>/decide/<signed question>` from a mail. A GET shows the question, and only a POST
+//! answers it.
 
 mod answer;
+mod decide;
 mod hook;
 mod key;
+mod links;
+mod page;
 mod serve;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +21,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use dealclock_model::ConnectionId;
@@ -27,8 +34,13 @@ use crate::config;
 use crate::runtime::Runtime;
 use key::PathKey;
 
+pub use links::Links;
+
 /// Requests that are worked on at the same time; more are asked to come again.
 const AT_ONCE: usize = 256;
+
+/// The largest form that is read.
+const FORM_LIMIT: usize = 16 * 1024;
 
 /// Why nobody listens.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +91,7 @@ pub(crate) struct Web {
     public: String,
     body_limit: usize,
     key: PathKey,
+    links: Links,
     places: Semaphore,
 }
 
@@ -89,9 +102,10 @@ pub async fn listen(config: &config::Web, runtime: Arc<Runtime>) -> Result<Liste
     let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let public = public(config, address);
-    let web = Web { runtime, public, body_limit: config.body_limit, key, places: Semaphore::new(AT_ONCE) };
+    let links = Links::of(runtime.store(), public.clone())?;
+    let web = Web { runtime, public, body_limit: config.body_limit, key, links, places: Semaphore::new(AT_ONCE) };
     let task = tokio::spawn(serve::serve(listener, router(Arc::new(web))));
-    tracing::info!(%address, "listening for webhooks");
+    tracing::info!(%address, "listening for webhooks and answers by link");
     Ok(Listening { address, task })
 }
 
@@ -101,6 +115,11 @@ pub async fn listen(config: &config::Web, runtime: Arc<Runtime>) -> Result<Liste
 pub fn address(config: &config::Web, store: &Store, connection: &ConnectionId) -> Result<Option<String>, StoreError> {
     let key = PathKey::known(store)?;
     Ok(key.map(|key| format!("{}{}", public(config, config.listen), path(&key, connection))))
+}
+
+/// What makes the links of a configuration; none where nobody listens.
+pub fn links(config: Option<&config::Web>, store: &Store) -> Result<Option<Links>, StoreError> {
+    config.map(|config| Links::of(store, public(config, config.listen))).transpose()
 }
 
 fn path(key: &PathKey, connection: &ConnectionId) -> String {
@@ -117,6 +136,8 @@ fn public(config: &config::Web, address: SocketAddr) -> String {
 fn router(web: Arc<Web>) -> Router {
     Router::new()
         .route("/hooks/{connection}/{secret}", post(hook::receive))
+        .route("/decide/{question}", get(decide::show).post(decide::answer).layer(DefaultBodyLimit::max(FORM_LIMIT)))
+        .route("/decide.css", get(decide::style))
         .route("/healthz", get(health))
         .with_state(web)
 }

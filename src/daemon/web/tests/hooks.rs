@@ -11,9 +11,10 @@ use hyper::body::{Body as HttpBody, Frame};
 use reqwest::header::CONNECTION;
 use reqwest::{Body, Client, RequestBuilder, Response, StatusCode};
 
-use super::{Listening, PathKey, address, listen};
 use crate::config::Web;
 use crate::runtime::script::{SIGNATURE, Stage};
+use crate::web::key::PathKey;
+use crate::web::{Listening, address, listen};
 
 /// A body that does not say how long it is.
 struct Unsized(Full<Bytes>);

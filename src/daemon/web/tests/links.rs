@@ -1,0 +1,219 @@
+//! What people are shown who open a link, and what their answers do, over real sockets.
+
+use std::sync::Arc;
+
+use dealclock_model::case::RecordCase;
+use dealclock_model::effect::Question;
+use dealclock_model::request::{Approver, StepProgress};
+use dealclock_model::{Case, CaseId, Event, Record, Request, RequestState};
+use dealclock_store::Batch;
+use reqwest::{Client, Method, Response, StatusCode};
+
+use crate::config::Web;
+use crate::runtime::script::{Stage, deal};
+use crate::web::{Links, Listening, listen};
+
+/// A listener beside a record with an open request that `boss` is asked to decide.
+struct Desk {
+    stage: Stage,
+    base: String,
+    links: Links,
+    http: Client,
+    _listening: Listening,
+}
+
+impl Desk {
+    async fn open() -> Desk {
+        let stage = Stage::live().await;
+        let config = Web { listen: "127.0.0.1:0".parse().unwrap(), public_url: None, body_limit: 1 << 20 };
+        let listening = listen(&config, Arc::clone(&stage.runtime)).await.unwrap();
+        let base = format!("http://{}", listening.address());
+        let links = Links::of(stage.runtime.store(), base.clone()).unwrap();
+        let http = Client::builder().no_proxy().build().unwrap();
+        let desk = Desk { stage, base, links, http, _listening: listening };
+        desk.keep(RequestState::Open);
+        desk
+    }
+
+    /// Puts the record into the store, with its request in a state.
+    fn keep(&self, state: RequestState) {
+        let now = self.stage.runtime.now();
+        let approver = Approver { slot: "owner.manager".into(), person: "boss".into(), acts_for: None, ruling: None };
+        let step = StepProgress {
+            name: "step-1".into(),
+            since: now,
+            until: None,
+            approvers: vec![approver],
+            reminded: 0,
+            escalated: false,
+        };
+        let request = Request {
+            approval: "more-time".into(),
+            episode: 1,
+            round: 0,
+            state,
+            opened_at: now,
+            closed_at: None,
+            open_before_secs: 0,
+            requester: Some("rep".into()),
+            wanted_until: None,
+            step: 0,
+            steps: vec![step],
+            decision: None,
+            basis: Default::default(),
+            tasks: Default::default(),
+            pending: Default::default(),
+            native: None,
+            told_decided: false,
+            approval_version: 0,
+        };
+        let name = dealclock_model::Value::text("<script>alert(1)</script> & sons");
+        let record = Record { owner: None, fields: [("name".into(), name)].into(), url: None, parked: None };
+        let case = RecordCase {
+            record: Some(record),
+            requests: [("proposal".into(), request)].into(),
+            ..RecordCase::default()
+        };
+        let mut batch = Batch::new();
+        batch.put_case(&CaseId::Record(deal("1")), &Case::Record(Box::new(case)));
+        self.stage.runtime.store().commit(batch).unwrap();
+    }
+
+    fn question(&self) -> Question {
+        Question {
+            record: deal("1"),
+            rule: "proposal".into(),
+            episode: 1,
+            round: 0,
+            step: "step-1".into(),
+            person: "boss".into(),
+            expires: self.stage.runtime.now() + chrono::Duration::days(5),
+        }
+    }
+
+    async fn get(&self, address: &str) -> Response {
+        self.http.get(address).send().await.unwrap()
+    }
+
+    async fn post(&self, form: &str, origin: Option<&str>) -> Response {
+        let request = self.http.post(self.links.address(&self.question())).body(form.to_owned());
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = origin.into_iter().fold(request, |request, origin| request.header("origin", origin));
+        request.send().await.unwrap()
+    }
+
+    /// The answers that wait to be decided, or were just decided: nothing else is in the inbox here.
+    fn waiting(&self) -> Vec<Event> {
+        let head = self.stage.runtime.store().inbox_head(10).unwrap();
+        head.into_iter().map(|(_, _, event)| event).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_mail_scanner_that_opens_the_link_decides_nothing() {
+    let desk = Desk::open().await;
+    let address = desk.links.address(&desk.question());
+    for method in [Method::GET, Method::HEAD, Method::GET] {
+        let response = desk.http.request(method, &address).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    assert_eq!(desk.http.delete(&address).send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(desk.waiting(), []);
+    let page = desk.get(&address).await.text().await.unwrap();
+    assert!(page.contains("method=\"post\"") && page.contains("Approve") && page.contains("Refuse"), "{page}");
+}
+
+#[tokio::test]
+async fn what_a_record_is_called_is_text_on_the_page_and_the_page_runs_nothing() {
+    let desk = Desk::open().await;
+    let response = desk.get(&desk.links.address(&desk.question())).await;
+    let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("script-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(response.headers()["referrer-policy"], "no-referrer");
+    let page = response.text().await.unwrap();
+    assert!(!page.contains("<script") && page.contains("&#60;script&#62;"), "{page}");
+}
+
+#[tokio::test]
+async fn a_link_that_was_changed_or_is_none_of_ours_shows_nothing_of_the_record() {
+    let desk = Desk::open().await;
+    let address = desk.links.address(&desk.question());
+    let cut = &address[..address.len() - 1];
+    for address in [cut, &format!("{}/decide/guess", desk.base), &format!("{address}A")] {
+        let response = desk.get(address).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{address}");
+        let page = response.text().await.unwrap();
+        assert!(!page.contains("sons") && !page.contains("method=\"post\""), "{page}");
+        assert_eq!(
+            desk.http.post(address).body("ruling=approve").send().await.unwrap().status(),
+            StatusCode::NOT_FOUND
+        );
+    }
+    assert_eq!(desk.waiting(), []);
+}
+
+#[tokio::test]
+async fn a_link_for_somebody_who_is_not_asked_answers_nothing() {
+    let desk = Desk::open().await;
+    let other = Question { person: "rep".into(), ..desk.question() };
+    let address = desk.links.address(&other);
+    let page = desk.get(&address).await.text().await.unwrap();
+    assert!(page.contains("Somebody else decides this now"), "{page}");
+    let form = [("ruling", "approve")];
+    assert_eq!(desk.http.post(&address).form(&form).send().await.unwrap().status(), StatusCode::CONFLICT);
+    assert_eq!(desk.waiting(), []);
+}
+
+#[tokio::test]
+async fn a_link_that_has_ended_answers_nothing() {
+    let desk = Desk::open().await;
+    let ended = Question { expires: desk.stage.runtime.now(), ..desk.question() };
+    let address = desk.links.address(&ended);
+    let response = desk.get(&address).await;
+    assert_eq!(response.status(), StatusCode::GONE);
+    assert!(response.text().await.unwrap().contains("This link has ended"));
+    assert_eq!(
+        desk.http.post(&address).form(&[("ruling", "approve")]).send().await.unwrap().status(),
+        StatusCode::GONE
+    );
+    assert_eq!(desk.waiting(), []);
+}
+
+#[tokio::test]
+async fn a_request_that_is_over_answers_nothing() {
+    let desk = Desk::open().await;
+    desk.keep(RequestState::Withdrawn);
+    let response = desk.post("ruling=approve", None).await;
+    assert_eq!(response.status(), StatusCode::GONE);
+    assert!(response.text().await.unwrap().contains("taken back"));
+    assert_eq!(desk.waiting(), []);
+}
+
+#[tokio::test]
+async fn an_answer_comes_from_our_page_and_says_one_of_two_things() {
+    let desk = Desk::open().await;
+    for (form, origin) in [
+        ("ruling=approve", Some("https://elsewhere.example")),
+        ("ruling=perhaps", None),
+        ("comment=well", None),
+        ("", None),
+        (&*format!("ruling=approve&comment={}", "x".repeat(20_000)), None),
+    ] {
+        assert_eq!(desk.post(form, origin).await.status(), StatusCode::BAD_REQUEST, "{origin:?}");
+    }
+    let json = desk.http.post(desk.links.address(&desk.question())).body("ruling=approve");
+    let json = json.header("content-type", "text/plain").send().await.unwrap();
+    assert_eq!(json.status(), StatusCode::BAD_REQUEST, "a page elsewhere may send plain text without being asked");
+    assert_eq!(desk.waiting(), []);
+}
+
+#[tokio::test]
+async fn an_answer_is_heard_by_the_engine_once_it_is_durable() {
+    let desk = Desk::open().await;
+    let hold = desk.stage.runtime.exclusively(|store| store.inbox_len().unwrap());
+    let base = desk.base.clone();
+    let response = desk.post("ruling=approve&comment=+go+on+%3C3+", Some(&base)).await;
+    assert!(response.status().is_success() || response.status() == StatusCode::CONFLICT, "{}", response.status());
+    assert_eq!((hold, desk.waiting()), (0, vec![]), "the answer was decided before the page was shown");
+}

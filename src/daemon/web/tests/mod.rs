@@ -1,0 +1,4 @@
+//! The listener over real sockets, beside a scripted CRM.
+
+mod hooks;
+mod links;
