@@ -42,7 +42,17 @@ pub enum TaskName {
     Id(String),
     /// The youngest task of the deal that is neither completed nor deleted; nothing when there is none.
     NewestOpenOf(DealName),
+    /// The youngest of them by which somebody is asked to decide; nothing when they are not asked.
+    Asking {
+        /// The deal.
+        deal: DealName,
+        /// The owner id of whoever is asked.
+        whom: String,
+    },
 }
+
+/// What the subject of a task begins with by which somebody is asked to decide.
+pub const ASKING_SUBJECT: &str = "Decide: ";
 
 /// One change made by a person.
 ///

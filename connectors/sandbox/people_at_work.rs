@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::edit::{
-    DealName, Edit, NewPerson, NewPipeline, NewProperty, Properties, PropertyKind, PropertyObject, TaskName,
+    ASKING_SUBJECT, DealName, Edit, NewPerson, NewPipeline, NewProperty, Properties, PropertyKind, PropertyObject,
+    TaskName,
 };
 use crate::portal::Portal;
 use crate::portal::builtin::yes_and_no;
@@ -108,13 +109,25 @@ impl Portal {
             TaskName::Id(id) => {
                 self.record(Kind::Task, id.parse().ok()?).filter(|task| task.is_live()).map(|task| task.id)
             }
-            TaskName::NewestOpenOf(deal) => {
-                let deal = self.deal(deal)?.id;
-                let tasks = self.associations.of((Kind::Deal, deal), Kind::Task).iter();
-                let tasks = tasks.filter_map(|(id, _)| self.record(Kind::Task, *id));
-                tasks.filter(|task| task.is_live() && !self.is_completed(task)).map(|task| task.id).max()
+            TaskName::NewestOpenOf(deal) => self.open_tasks(deal).map(|task| task.id).max(),
+            TaskName::Asking { deal, whom } => {
+                let schema = &self.store(Kind::Task).schema;
+                let (subject, owner) = (schema.find("hs_task_subject")?, schema.find("hubspot_owner_id")?);
+                let asks = |task: &&Record| {
+                    let is_question = task.value(subject).is_some_and(|text| text.starts_with(ASKING_SUBJECT));
+                    is_question && task.value(owner).is_some_and(|owner| **owner == **whom)
+                };
+                self.open_tasks(deal).filter(asks).map(|task| task.id).max()
             }
         }
+    }
+
+    /// The tasks of a deal that are neither completed nor deleted.
+    fn open_tasks(&self, deal: &DealName) -> impl Iterator<Item = &Record> {
+        let deal = self.deal(deal).map(|deal| deal.id);
+        let tasks = deal.into_iter().flat_map(|deal| self.associations.of((Kind::Deal, deal), Kind::Task));
+        let tasks = tasks.filter_map(|(id, _)| self.record(Kind::Task, *id));
+        tasks.filter(|task| task.is_live() && !self.is_completed(task))
     }
 
     fn is_completed(&self, task: &Record) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 
 use super::*;
-use crate::company::{COMPLEX, Company, CompanyOptions, Stage};
+use crate::company::{COMPLEX, Company, CompanyOptions, Stage, made_by_setup};
 use crate::dump::{AssociationDump, OwnerDump, RecordDump, VersionDump};
 use crate::{Options, Sandbox};
 
@@ -123,6 +123,17 @@ impl Account {
         let (from_type, to_type) = ("tasks".to_owned(), "deals".to_owned());
         self.dump.associations.push(AssociationDump { from_type, from: id, to_type, to: "1".to_owned(), type_id: 216 });
         self
+    }
+
+    /// Lets the newest task name its deal, by which it is known after a merge.
+    fn name_deal_in_newest_task(&mut self, deal: &str, step: usize) {
+        let named = |deals: &[RecordDump]| {
+            let record = deals.iter().find(|record| record.id == deal).unwrap();
+            record.value("dealname").unwrap().to_owned()
+        };
+        let subject = format!("{}{}", self.rule.steps[step].subject, named(&self.dump.records["deals"]));
+        let task = self.dump.records.get_mut("tasks").unwrap().last_mut().unwrap();
+        task.history.get_mut("hs_task_subject").unwrap()[0].value = Some(subject);
     }
 
     /// Somebody completes the task with this place.
@@ -342,6 +353,9 @@ fn stories_tell_the_course_of_a_deal() {
 fn play(seed: u64, days: u32) -> (Company, Dump) {
     let company = Company::new(seed, &CompanyOptions { days, ..CompanyOptions::default() });
     let sandbox = Sandbox::new(Options::new("token", company.founded));
+    for edit in made_by_setup() {
+        sandbox.edit(&edit).unwrap();
+    }
     for timed in &company.timeline {
         sandbox.edit_at(timed.at, &timed.edit).unwrap();
     }
@@ -403,6 +417,7 @@ fn a_daemon_that_does_exactly_what_was_owed_passes() {
         account.due.clone_from(last_day);
         account = account.task_for(owner, &created.to_rfc3339(), *step, &key);
         account.dump.associations.last_mut().unwrap().to.clone_from(deal);
+        account.name_deal_in_newest_task(deal, *step);
     }
     let report = account.audit();
     assert_eq!(report.reminders_due, planned.len() as u64);

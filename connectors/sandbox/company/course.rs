@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use chrono::{DateTime, Duration, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::COMPLEX;
 use super::cast::Member;
 use super::moment;
+use super::office::Word;
 use super::stage::{Stage, StageIds};
 use crate::edit::{DealName, Edit, Properties, TaskName, TimedEdit};
 
@@ -47,11 +47,29 @@ pub(super) enum Course {
     TaskTickedOff,
     TaskMoved,
     TaskDeleted,
+    GrantedByTask,
+    GrantedByField,
+    RefusedByTask,
+    RefusedByField,
+    TimedOut,
+    AskedAgainAfterwards,
+    TakenBack,
+    AskedWithdrawnAsked,
+    TamperedWith,
+    TamperedWhileAsking,
+    ReasonGiven,
+    ReasonInWords,
+    ReasonEvaded,
+    DiscountSmall,
+    DiscountLarge,
+    DiscountRefused,
+    DiscountRaised,
+    LoweredUnder,
 }
 
 impl Course {
     /// The courses that opportunities draw; those that need a start of their own are left out.
-    pub(super) const DECK: [Course; 29] = [
+    pub(super) const DECK: [Course; 47] = [
         Course::SentAtOnce,
         Course::SentAfterFirst,
         Course::SentAfterSecond,
@@ -81,6 +99,24 @@ impl Course {
         Course::TaskTickedOff,
         Course::TaskMoved,
         Course::TaskDeleted,
+        Course::GrantedByTask,
+        Course::GrantedByField,
+        Course::RefusedByTask,
+        Course::RefusedByField,
+        Course::TimedOut,
+        Course::AskedAgainAfterwards,
+        Course::TakenBack,
+        Course::AskedWithdrawnAsked,
+        Course::TamperedWith,
+        Course::TamperedWhileAsking,
+        Course::ReasonGiven,
+        Course::ReasonInWords,
+        Course::ReasonEvaded,
+        Course::DiscountSmall,
+        Course::DiscountLarge,
+        Course::DiscountRefused,
+        Course::DiscountRaised,
+        Course::LoweredUnder,
     ];
 
     /// Whether a second opportunity takes part.
@@ -117,7 +153,25 @@ impl Course {
             | Course::Merged
             | Course::TaskTickedOff
             | Course::TaskMoved
-            | Course::TaskDeleted => Some(large(rng)),
+            | Course::TaskDeleted
+            | Course::GrantedByTask
+            | Course::GrantedByField
+            | Course::RefusedByTask
+            | Course::RefusedByField
+            | Course::TimedOut
+            | Course::AskedAgainAfterwards
+            | Course::TakenBack
+            | Course::AskedWithdrawnAsked
+            | Course::TamperedWith
+            | Course::TamperedWhileAsking
+            | Course::ReasonGiven
+            | Course::ReasonInWords
+            | Course::ReasonEvaded
+            | Course::DiscountSmall
+            | Course::DiscountLarge
+            | Course::DiscountRefused
+            | Course::DiscountRaised
+            | Course::LoweredUnder => Some(large(rng)),
         }
     }
 }
@@ -143,6 +197,7 @@ pub(super) struct Script<'a> {
     pub(super) rep: &'a Member,
     pub(super) colleague: &'a Member,
     pub(super) manager: &'a Member,
+    pub(super) director: &'a Member,
     /// When it enters Open.
     pub(super) entered: DateTime<Utc>,
     /// The rep's date from which days are counted.
@@ -206,6 +261,71 @@ impl Script<'_> {
             Course::TaskTickedOff => self.on(1..3, 10..18).tick_off().on(5..7, 8..18).stage(Stage::ProposalSent),
             Course::TaskMoved => self.on(1..3, 10..18).move_task().on(3..5, 10..18).stage(Stage::ProposalSent),
             Course::TaskDeleted => self.on(1..3, 10..18).delete_task().on(5..7, 8..18).stage(Stage::ProposalSent),
+            Course::GrantedByTask => {
+                let asked = self.wait(0..2).complex_with_reason();
+                asked.manager_says(Word::Approved, 2..20).on(7..10, 8..18).stage(Stage::ProposalSent)
+            }
+            Course::GrantedByField => {
+                let asked = self.on(2..4, 8..18).complex_with_reason();
+                asked.manager_enters(Word::Approved, 1..12).on(7..12, 8..18).stage(Stage::ProposalSent)
+            }
+            Course::RefusedByTask => {
+                let asked = self.wait(0..2).complex_with_reason();
+                asked.manager_says(Word::Refused, 3..20).on(6..9, 8..18).stage(Stage::ProposalSent)
+            }
+            Course::RefusedByField => {
+                let asked = self.on(2..4, 8..18).complex(true);
+                asked.manager_enters(Word::Refused, 2..20).on(5..9, 8..18).stage(Stage::ProposalSent)
+            }
+            Course::TimedOut => self.on(1..2, 8..18).complex(true).on(9..12, 8..18).stage(Stage::ProposalSent),
+            Course::AskedAgainAfterwards => {
+                let refused = self.wait(0..2).complex(true).manager_says(Word::Refused, 2..10);
+                refused.wait(4..20).complex(true).on(6..8, 8..18).stage(Stage::ProposalSent)
+            }
+            Course::TakenBack => {
+                let granted = self.wait(0..2).complex_with_reason().manager_says(Word::Approved, 2..10);
+                granted.wait(10..40).complex(false).on(5..8, 8..18).stage(Stage::ProposalSent)
+            }
+            Course::AskedWithdrawnAsked => {
+                let withdrawn = self.wait(0..2).complex(true).wait(1..3).complex(false);
+                let asked = withdrawn.wait(1..20).complex_with_reason();
+                asked.manager_says(Word::Approved, 2..20).on(7..10, 8..18).stage(Stage::ProposalSent)
+            }
+            Course::TamperedWith => self.on(1..4, 8..18).tamper().on(5..8, 8..18).stage(Stage::ProposalSent),
+            Course::TamperedWhileAsking => {
+                let asked = self.on(1..3, 8..12).complex(true).wait(0..2).tamper();
+                asked.manager_says(Word::Approved, 4..12).on(7..10, 8..18).stage(Stage::ProposalSent)
+            }
+            Course::ReasonGiven => self.on(6..8, 8..18).give_reason().on(9..12, 8..18).stage(Stage::ProposalSent),
+            Course::ReasonInWords => self.on(6..8, 8..18).give_reason_in_words().on(10..12, 8..18).stage(Stage::Lost),
+            Course::ReasonEvaded => self
+                .on(6..8, 8..18)
+                .evade_reason()
+                .on(10..12, 8..18)
+                .give_reason_in_words()
+                .wait(20..60)
+                .stage(Stage::Lost),
+            Course::DiscountSmall => {
+                let asked = self.wait(1..6).discount(12);
+                asked.manager_says(Word::Approved, 2..20).on(4..6, 10..18).stage(Stage::ProposalSent)
+            }
+            Course::DiscountLarge => {
+                let asked = self.wait(1..6).discount(25).manager_says(Word::Approved, 2..20);
+                asked.director_says(Word::Approved, 2..20).on(4..6, 10..18).stage(Stage::ProposalSent)
+            }
+            Course::DiscountRefused => {
+                let asked = self.wait(1..6).discount(12).manager_says(Word::Refused, 2..20);
+                asked.wait(1..6).discount(5).on(4..6, 10..18).stage(Stage::ProposalSent)
+            }
+            Course::DiscountRaised => {
+                let granted = self.wait(1..6).discount(12).manager_says(Word::Approved, 2..10);
+                let asked = granted.wait(4..20).discount(25).manager_says(Word::Approved, 2..20);
+                asked.director_says(Word::Approved, 2..20).on(5..6, 10..18).stage(Stage::ProposalSent)
+            }
+            Course::LoweredUnder => {
+                let lowered = self.on(1..4, 10..16).set("amount", "49900".to_owned());
+                lowered.wait(3..20).raise().on(5..7, 8..18).stage(Stage::ProposalSent)
+            }
         };
     }
 
@@ -253,7 +373,7 @@ impl Script<'_> {
     }
 
     /// Moves on by a random part of these hours, and at least by ten minutes.
-    fn wait(&mut self, hours: Range<i64>) -> &mut Self {
+    pub(super) fn wait(&mut self, hours: Range<i64>) -> &mut Self {
         let (from, to) = ((hours.start * 3_600_000).max(600_000), hours.end * 3_600_000);
         self.now += Duration::milliseconds(self.rng.random_range(from..to));
         self
@@ -261,10 +381,6 @@ impl Script<'_> {
 
     fn stage(&mut self, stage: Stage) -> &mut Self {
         self.set("dealstage", self.pipeline.id_of(stage).to_owned())
-    }
-
-    fn complex(&mut self, ticked: bool) -> &mut Self {
-        self.set(COMPLEX, ticked.to_string())
     }
 
     fn raise(&mut self) -> &mut Self {
@@ -308,32 +424,23 @@ impl Script<'_> {
         self.add(edit)
     }
 
-    /// Puts the task off by a day and marks it as urgent.
-    fn move_task(&mut self) -> &mut Self {
-        let due = (self.now + Duration::days(1)).to_rfc3339_opts(SecondsFormat::Millis, true);
-        let properties =
-            Properties::from([("hs_timestamp".to_owned(), due), ("hs_task_priority".to_owned(), "HIGH".to_owned())]);
-        let edit = Edit::SetTask { task: self.task(), properties, by: self.user() };
-        self.add(edit)
-    }
-
     fn delete_task(&mut self) -> &mut Self {
         let edit = Edit::DeleteTask { task: self.task(), by: self.user() };
         self.add(edit)
     }
 
-    fn set(&mut self, property: &str, value: String) -> &mut Self {
+    pub(super) fn set(&mut self, property: &str, value: String) -> &mut Self {
         let properties = Properties::from([(property.to_owned(), value)]);
         let edit = Edit::SetDeal { deal: self.deal(), properties, by: self.user() };
         self.add(edit)
     }
 
-    fn add(&mut self, edit: Edit) -> &mut Self {
+    pub(super) fn add(&mut self, edit: Edit) -> &mut Self {
         self.edits.push(TimedEdit { at: self.now, edit });
         self
     }
 
-    fn deal(&self) -> DealName {
+    pub(super) fn deal(&self) -> DealName {
         DealName::Handle(self.handle.clone())
     }
 
@@ -341,11 +448,11 @@ impl Script<'_> {
         format!("{}-twin", self.handle)
     }
 
-    fn task(&self) -> TaskName {
+    pub(super) fn task(&self) -> TaskName {
         TaskName::NewestOpenOf(self.deal())
     }
 
-    fn user(&self) -> String {
+    pub(super) fn user(&self) -> String {
         self.rep.user().to_owned()
     }
 }

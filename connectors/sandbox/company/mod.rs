@@ -2,12 +2,20 @@
 
 mod cast;
 mod course;
+mod fields;
 mod moment;
+mod office;
 mod plot;
 mod stage;
 mod title;
 
 pub use cast::{Cast, Member};
+#[cfg(test)]
+pub(crate) use fields::made_by_setup;
+pub use fields::{
+    COMPLEX, DELAY_REASON, DELAY_REASON_TEXT, DISCOUNT, DISCOUNT_APPROVED, MANAGER_DECISION, OUTCOME, REQUEST_APPROVED,
+    WANTED_UNTIL,
+};
 pub use stage::{Stage, StageIds};
 
 use std::collections::BTreeMap;
@@ -16,14 +24,11 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::edit::{Edit, NewProperty, PropertyKind, PropertyObject, TimedEdit};
+use crate::edit::{Edit, TimedEdit};
 use crate::options::Crm;
 
 /// The account's time zone, under the legacy name by which real accounts still have it.
 pub const ACCOUNT_ZONE: &str = "US/Eastern";
-
-/// The checkbox on deals that reps tick when an opportunity is complex.
-pub const COMPLEX: &str = "dealclock_complex";
 
 /// How a company is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,14 +100,9 @@ impl Company {
     }
 }
 
-/// What an administrator does on the first day: users and who reports to whom, pipelines, the checkbox and the hours.
+/// What an administrator does on the first day: users and who reports to whom, pipelines, fields of the company's own and
+/// the hours.
 fn found(at: DateTime<Utc>, cast: &Cast) -> Vec<TimedEdit> {
-    let complex = NewProperty {
-        object: PropertyObject::Deals,
-        name: COMPLEX.to_owned(),
-        label: "Complex".to_owned(),
-        holds: PropertyKind::Bool,
-    };
     let people = cast.members().map(|member| Edit::AddPerson(member.person.clone()));
     let pipelines = stage::pipelines().into_iter().map(Edit::AddPipeline);
     let office_hours = Edit::SetOfficeHours { start_minute: 9 * 60, end_minute: 17 * 60 };
@@ -111,7 +111,7 @@ fn found(at: DateTime<Utc>, cast: &Cast) -> Vec<TimedEdit> {
         owner: member.owner().to_owned(),
         manager: Some(manager.owner().to_owned()),
     });
-    let edits = people.chain(managers).chain(pipelines).chain([Edit::AddProperty(complex), office_hours]);
+    let edits = people.chain(managers).chain(pipelines).chain(fields::own()).chain([office_hours]);
     edits.map(|edit| TimedEdit { at, edit }).collect()
 }
 

@@ -135,6 +135,7 @@ impl<'a> Plot<'a> {
             rep,
             colleague: self.choose_colleague(rep),
             manager: self.cast.manager_of(rep).unwrap_or(self.cast.director()),
+            director: self.cast.director(),
             entered,
             first_day: self.local_date(anchor, rep),
             now: anchor,

@@ -85,6 +85,10 @@ fn people_of_one_company_have_ids_and_addresses_of_their_own() {
 
 /// Everything that people do, in one of the CRMs; nobody may be refused.
 fn lived(company: &Company, sandbox: &Sandbox) -> Dump {
+    sandbox.set_now(company.founded);
+    for edit in made_by_setup() {
+        sandbox.edit(&edit).unwrap();
+    }
     for timed in &company.timeline {
         sandbox.edit_at(timed.at, &timed.edit).unwrap_or_else(|refused| panic!("{refused}: {:?}", timed.edit));
     }

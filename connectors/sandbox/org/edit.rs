@@ -14,7 +14,8 @@ use super::stages::NewStage;
 use super::words::{api_name, api_value};
 use super::write::Values;
 use crate::edit::{
-    DealName, Edit, NewPerson, NewPipeline, NewProperty, Properties, PropertyKind, PropertyObject, TaskName,
+    ASKING_SUBJECT, DealName, Edit, NewPerson, NewPipeline, NewProperty, Properties, PropertyKind, PropertyObject,
+    TaskName,
 };
 use crate::people_at_work::EditRefused;
 use crate::portal::instant::{DAY, iso_date};
@@ -136,14 +137,27 @@ impl Org {
     fn task(&self, name: &TaskName) -> Option<Id> {
         match name {
             TaskName::Id(id) => Id::parse(id).filter(|id| self.live(Kind::Task, *id).is_ok()),
-            TaskName::NewestOpenOf(deal) => {
-                let (deal, tasks) = (Cell::Id(self.deal(deal)?), self.table(Kind::Task));
-                let (what, closed) = (tasks.schema.known("WhatId"), tasks.schema.known("IsClosed"));
-                let of_deal = tasks.holders(what, &deal);
-                let open = of_deal.filter(|task| !task.is_deleted() && !task.get(closed).is_true());
-                open.map(|task| task.id).max()
+            TaskName::NewestOpenOf(deal) => self.open_tasks(deal).map(|task| task.id).max(),
+            TaskName::Asking { deal, whom } => {
+                let schema = &self.table(Kind::Task).schema;
+                let (subject, owner) = (schema.known("Subject"), schema.known("OwnerId"));
+                let whom = Cell::Id(self.user_id(whom)?);
+                let asks = |task: &&Row| {
+                    let is_question = task.get(subject).as_text().is_some_and(|text| text.starts_with(ASKING_SUBJECT));
+                    is_question && *task.get(owner) == whom
+                };
+                self.open_tasks(deal).filter(asks).map(|task| task.id).max()
             }
         }
+    }
+
+    /// The tasks of an opportunity that are neither completed nor deleted.
+    fn open_tasks(&self, deal: &DealName) -> impl Iterator<Item = &Row> {
+        let tasks = self.table(Kind::Task);
+        let (what, closed) = (tasks.schema.known("WhatId"), tasks.schema.known("IsClosed"));
+        let deal = self.deal(deal).map(Cell::Id);
+        let of_deal = deal.into_iter().flat_map(move |deal| tasks.holders(what, &deal));
+        of_deal.filter(move |task| !task.is_deleted() && !task.get(closed).is_true())
     }
 
     fn set_by_person(&mut self, kind: Kind, id: Id, properties: &Properties, by: &str) -> Result<(), Failure> {

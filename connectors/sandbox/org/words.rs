@@ -24,6 +24,7 @@ pub(super) fn api_name(kind: Kind, name: &str) -> Option<Cow<'_, str>> {
         (Kind::Task, "hs_task_status") => "Status",
         (Kind::Task, "hs_task_priority") => "Priority",
         (Kind::Task, "hs_timestamp") => "ActivityDate",
+        (Kind::Task, "dealclock_outcome") => "Dealclock_Outcome__c",
         (Kind::Opportunity | Kind::Task, "hubspot_owner_id") => "OwnerId",
         _ if name.starts_with(|first: char| first.is_ascii_uppercase()) => return Some(name.into()),
         _ => return Some(custom_name(name).into()),
