@@ -1,38 +1,27 @@
 //! `dealclock check`: configuration and rules, and with `--online` both against the CRM.
 
-use dealclock_engine::Rule;
-use dealclock_model::effect::Channel;
-use serde::Serialize;
 use serde_json::json;
 
 use super::findings::{Finding, Report};
+use super::listing::{Listing, mailing};
 use super::output::described;
-use super::{CheckArgs, Context, Exit, Failure, online, table};
+use super::{CheckArgs, Context, Exit, Failure, online};
 use crate::config::Loaded;
 use crate::connect::{connect, missing_authorities};
 use crate::notify::SmtpMail;
-
-#[derive(Serialize)]
-struct RuleLine<'a> {
-    rule: &'a str,
-    title: &'a str,
-    deadline: String,
-    reminders: Vec<&'a str>,
-    connections: Vec<String>,
-}
 
 /// Carries the command out.
 pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Failure> {
     let output = context.output;
     let loaded = context.load()?;
-    let rules: Vec<RuleLine<'_>> = loaded.ruleset.rules.by_key.values().map(|rule| line(rule, &loaded)).collect();
-    print_rules(context, &rules);
+    let listing = Listing::of(&loaded);
+    listing.print(output);
     let mut missing = loaded.config.missing_secrets(&context.environment);
     missing.extend(missing_authorities(&loaded.config));
-    let unsent = rules_without_mail(&loaded);
-    for rule in &unsent {
+    let unsent = if loaded.config.mail.is_some() { Vec::new() } else { mailing(&loaded.ruleset) };
+    for section in &unsent {
         output.note(format_args!(
-            "warning: rule `{rule}` sends e-mail, and `[mail] enabled` is false: those mails will be refused"
+            "warning: [{section}] sends e-mail, and `[mail] enabled` is false: those mails will be refused"
         ));
     }
     if !args.online {
@@ -42,9 +31,12 @@ pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Fai
         output.text("\nConfiguration and rules are right. `dealclock check --online` asks the CRM as well.");
         output.document(&json!({
             "connections": loaded.config.connections.keys().collect::<Vec<_>>(),
-            "rules": rules,
+            "rules": listing.rules,
+            "approvals": listing.approvals,
+            "digests": listing.digests,
+            "reports": listing.reports,
             "warnings": missing.iter().map(described).collect::<Vec<_>>(),
-            "rules_without_mail": unsent,
+            "without_mail": unsent,
         }));
         return Ok(Exit::Ok);
     }
@@ -73,7 +65,10 @@ pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Fai
         "connections": reports,
         "unreachable": failures.iter().map(Failure::to_string).collect::<Vec<_>>(),
         "mail": mail,
-        "rules": rules,
+        "rules": listing.rules,
+        "approvals": listing.approvals,
+        "digests": listing.digests,
+        "reports": listing.reports,
     }));
     Ok(verdict(&reports, !failures.is_empty(), mail.is_some()))
 }
@@ -88,13 +83,6 @@ fn verdict(reports: &[Report], unreachable: bool, mail: bool) -> Exit {
     }
 }
 
-/// Rules that send e-mail although no mail server is configured.
-fn rules_without_mail(loaded: &Loaded) -> Vec<&str> {
-    let sends = |rule: &&Rule| rule.remind.iter().any(|remind| remind.via.contains(&Channel::Email));
-    let rules = loaded.ruleset.rules.by_key.values().filter(sends).map(|rule| rule.key.as_str());
-    if loaded.config.mail.is_some() { Vec::new() } else { rules.collect() }
-}
-
 /// What is wrong with mail, if anything.
 async fn mail(loaded: &Loaded, context: &Context) -> Result<Option<Finding>, Failure> {
     let Some(config) = &loaded.config.mail else { return Ok(None) };
@@ -107,26 +95,4 @@ async fn mail(loaded: &Loaded, context: &Context) -> Result<Option<Finding>, Fai
         Some(finding) => context.output.text(format_args!("\nMail: {}; {}", finding.what, finding.way_out)),
     }
     Ok(finding)
-}
-
-fn line<'a>(rule: &'a Rule, loaded: &Loaded) -> RuleLine<'a> {
-    RuleLine {
-        rule: rule.key.as_str(),
-        title: &rule.title,
-        deadline: rule.deadline.to_string(),
-        reminders: rule.remind.iter().map(|remind| remind.name.as_str()).collect(),
-        connections: loaded.config.connections.keys().filter(|id| rule.is_on(id)).map(ToString::to_string).collect(),
-    }
-}
-
-fn print_rules(context: &Context, rules: &[RuleLine<'_>]) {
-    if rules.is_empty() {
-        return context.output.text("There is no rule yet.");
-    }
-    let mut rows = table(&["rule", "title", "deadline", "reminders", "on"]);
-    for rule in rules {
-        let (reminders, connections) = (rule.reminders.join(", "), rule.connections.join(", "));
-        rows.add_row([rule.rule, rule.title, &rule.deadline, &reminders, &connections]);
-    }
-    context.output.text(rows);
 }

@@ -1,12 +1,14 @@
 //! The command line: every command, its output, and its exit code.
 
 mod args;
+mod asked;
 mod auth;
 mod check;
 mod exit;
 mod explain;
 mod findings;
 mod held;
+mod listing;
 mod online;
 mod output;
 mod run;

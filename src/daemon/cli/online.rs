@@ -7,11 +7,11 @@ use dealclock_engine::Ruleset;
 use dealclock_model::record::field;
 use dealclock_model::{Catalog, FieldName, Object};
 
-use super::Failure;
 use super::findings::{Finding, Report};
+use super::{Failure, asked};
 use crate::config::{Connection, Loaded, read_rules_against};
 use crate::patience::patiently;
-use crate::people::unknown_names;
+use crate::people::{assemble, unknown_names};
 
 /// Asks one CRM. Rules that name an option which the CRM does not have are faults of the rule files.
 pub(super) async fn examine(
@@ -23,6 +23,7 @@ pub(super) async fn examine(
     let failed = |error| Failure::crm(connection.id.as_str(), &error);
     let account = patiently(clock, || crm.check()).await.map_err(failed)?;
     let discovery = patiently(clock, || crm.discover()).await.map_err(failed)?;
+    let everybody = assemble(connection, &account, &discovery);
     let mut mapping = fields(connection, &discovery);
     mapping.extend(stages(&connection.mapping, &discovery));
     let untold =
@@ -30,6 +31,7 @@ pub(super) async fn examine(
     let mut findings: Vec<Finding> = untold.map(Finding::from).collect();
     findings.extend(mapping);
     findings.extend(people(connection, &discovery));
+    findings.extend(asked::examine(&loaded.ruleset, connection, crm, &everybody));
     findings.extend(webhooks(loaded, connection, crm));
     check_rules(loaded, connection, &discovery)?;
     Ok(Report {

@@ -214,6 +214,20 @@ async fn check_online_compares_every_name_with_the_crm() {
 }
 
 #[tokio::test]
+async fn check_online_follows_those_whom_rules_ask_and_tell() {
+    let line = "dealclock check --online";
+    let digest = format!("{RULE}[digest.managers]\nto = \"owner.manager\"\nevery = \"0 8 * * *\"\n");
+    let on = |keys: &str| STAGES.replacen("[connection", &format!("{keys}[connection"), 1);
+    assert_eq!(dispatched(line, &on(""), &digest).await.unwrap(), Exit::Found, "the rep manages themselves");
+    assert_eq!(dispatched(line, &on("fallback = \"1\"\n"), &digest).await.unwrap(), Exit::Ok, "the fallback reads it");
+    let to_role = digest.replace("owner.manager", "role:director");
+    let held = format!("{STAGES}[connection.acme.roles]\ndirector = [\"1\"]\n");
+    assert_eq!(dispatched(line, &held, &to_role).await.unwrap(), Exit::Ok);
+    let failure = dispatched(line, STAGES, &to_role).await.unwrap_err();
+    assert_eq!(failure.exit(), Exit::Faulty, "a role that is not configured");
+}
+
+#[tokio::test]
 async fn setup_makes_what_is_missing_only_when_told_to() {
     let fields =
         "[connection.acme.fields.opportunity]\ncomplex = { field = \"complex\" }\nwanted_until = { field = \"w\" }\n";
@@ -224,7 +238,7 @@ async fn setup_makes_what_is_missing_only_when_told_to() {
     let unasked = dispatched(setup, fields, RULE).await.unwrap_err();
     assert_eq!((unasked.exit(), made()), (Exit::Usage, 0));
     assert_eq!(dispatched(&format!("{setup} --yes"), fields, RULE).await.unwrap(), Exit::Ok);
-    assert_eq!(made(), 2, "the key on tasks and the wanted date");
+    assert_eq!(made(), 3, "the key and the decision on tasks, and the wanted date");
     let differs = "[connection.acme.fields.opportunity]\ncomplex = { field = \"note\" }\n";
     assert_eq!(dispatched(&format!("{setup} --yes"), differs, RULE).await.unwrap(), Exit::Found);
     let unknown = dispatched("dealclock setup --connection other --yes", fields, RULE).await.unwrap_err();

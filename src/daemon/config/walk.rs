@@ -282,7 +282,9 @@ pub(super) fn check_name(naming: Naming, name: &str) -> Result<(), Wrong> {
     };
     let (fine, help) = match naming {
         Naming::Connection => (plain("_-"), "a connection's name is lower-case letters, digits, `-` and single `_`"),
-        Naming::Role => (plain("_-"), "a role's name is lower-case letters, digits, `-` and single `_`, as in `role:NAME`"),
+        Naming::Role => {
+            (plain("_-"), "a role's name is lower-case letters, digits, `-` and single `_`, as in `role:NAME`")
+        }
         Naming::Field => (plain("_"), "a field's name is lower-case letters, digits and single `_`, as rules write it"),
         Naming::Variable => (
             identifier(name),

@@ -54,10 +54,9 @@ pub(super) fn check_grants(grants: &[Grant], faults: &mut Vec<Fault>) {
             other.granted_as == grant.granted_as && other.approval != grant.approval && other.meets(grant)
         });
         let Some(twin) = twin else { continue };
-        let message = format!(
-            "`{}` is ticked by `[approval.{}]` already, for `[{}]`",
-            grant.granted_as, twin.approval, twin.path
-        );
+        let own = format!("approval.{}", twin.approval);
+        let purpose = if twin.path == own { String::new() } else { format!(", for `[{}]`", twin.path) };
+        let message = format!("`{}` is ticked by `[approval.{}]` already{purpose}", grant.granted_as, twin.approval);
         let help = format!("use one approval for both, or a checkbox of its own for `[{}]`", grant.path);
         faults.push(Fault::new(&grant.source, grant.span.clone(), message).help(help));
     }

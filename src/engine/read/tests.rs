@@ -1,5 +1,8 @@
 //! What rule files hold when they are right, and every fault of those that are not, with its place.
 
+mod asking;
+mod telling;
+
 use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveTime, Weekday};
