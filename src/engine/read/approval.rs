@@ -10,7 +10,7 @@ use super::checked::Ground;
 use super::links::Grant;
 use super::section::{Placed, Section};
 use super::step::{self, Scope};
-use super::who::{self, Known};
+use super::who::{self, Roster};
 use super::{Reading, fingerprint, known, reason, wanted};
 use crate::rules::{Approval, Asking, DecisionField, Direction, Material, Native};
 use crate::suggest;
@@ -55,7 +55,7 @@ pub(super) fn read(key: &str, section: &Section<'_>, is_used: bool, reading: &mu
     let reopens_when = read_reopens(section, &ground, faults);
     let digest = known::digest(section, digests.names(), faults);
     let calendar = known::calendar(section, calendars.names(), faults);
-    let roles = roles.map_or(Known::Unknown, |roles| Known::OnEvery(roles, connections.as_deref()));
+    let roles = roles.map_or(Roster::Unknown, |roles| Roster::OnEvery(roles, connections.as_deref()));
     let (steps, spans) = step::read(section, &Scope { ground: &ground, roles }, layout, faults);
     known::require_calendar(section, "approval", spans.iter(), calendars.names(), faults);
     if faults.len() > before {

@@ -5,7 +5,7 @@ use dealclock_model::effect::Channel;
 use dealclock_model::fault::Fault;
 
 use super::section::Section;
-use super::who::{self, Known};
+use super::who::{self, Roster};
 use super::{fingerprint, plan};
 use crate::rules::Digest;
 
@@ -16,7 +16,7 @@ const EVERY: &str = "every = \"0 8 * * MON-FRI\"";
 const TOP: u32 = 20;
 
 /// Reads one digest; `None` when it has a fault.
-pub(super) fn read(key: &str, section: &Section<'_>, roles: Known<'_>, faults: &mut Vec<Fault>) -> Option<Digest> {
+pub(super) fn read(key: &str, section: &Section<'_>, roles: Roster<'_>, faults: &mut Vec<Fault>) -> Option<Digest> {
     let before = faults.len();
     section.allow(&KEYS, faults);
     section.require("to", TO, faults);

@@ -174,7 +174,7 @@ impl<'a> Reading<'a> {
     }
 
     fn read_digests(&mut self, root: &Section<'_>) {
-        let roles = self.roles.map_or(who::Known::Unknown, who::Known::OnAny);
+        let roles = self.roles.map_or(who::Roster::Unknown, who::Roster::OnAny);
         for (name, section) in self.sections(root, "digest") {
             let digest = digest::read(name, &section, roles, &mut self.faults);
             self.digests.add(name, &section, digest, &mut self.faults);

@@ -6,7 +6,7 @@ use dealclock_model::fault::Fault;
 use rust_decimal::Decimal;
 
 use super::section::Section;
-use super::who::{self, Known};
+use super::who::{self, Roster};
 use super::{Reading, known, plan};
 use crate::rules::{Report, ReportKind, Who};
 
@@ -25,7 +25,7 @@ pub(super) fn read(key: &str, section: &Section<'_>, reading: &mut Reading<'_>) 
     let kind = section.choice("kind", &ReportKind::ALL.map(|kind| (kind.as_str(), kind)), faults);
     let connections = known::connections(section, catalogs.keys(), faults);
     let every = plan::read(section, "every = \"0 8 1 * *\"", faults);
-    let roles = roles.map_or(Known::Unknown, |roles| Known::OnEvery(roles, connections.as_deref()));
+    let roles = roles.map_or(Roster::Unknown, |roles| Roster::OnEvery(roles, connections.as_deref()));
     let to = read_readers(section, roles, faults);
     let via = who::channels(section, faults);
     let mark = section.share("mark", "mark = 0.40", faults);
@@ -53,7 +53,7 @@ pub(super) fn read(key: &str, section: &Section<'_>, reading: &mut Reading<'_>) 
 }
 
 /// A report is about many records, so that no owner leads to its readers.
-fn read_readers(section: &Section<'_>, roles: Known<'_>, faults: &mut Vec<Fault>) -> Vec<Who> {
+fn read_readers(section: &Section<'_>, roles: Roster<'_>, faults: &mut Vec<Fault>) -> Vec<Who> {
     let mut readers = Vec::new();
     for text in section.texts("to", TO, faults).unwrap_or_default() {
         match who::read(section, &text, roles, faults) {

@@ -8,7 +8,7 @@ use super::checked::Ground;
 use super::order;
 use super::remind::read_name;
 use super::section::{Placed, Section};
-use super::who::{self, Known};
+use super::who::{self, Roster};
 use crate::condition::Layout;
 use crate::rules::{ApprovalStep, Escalation, Required, Slot, Timeout, Who};
 
@@ -22,7 +22,7 @@ const TIMEOUT: Span = Span::days(5);
 /// What the steps of one approval are read with.
 pub(super) struct Scope<'a, 'g> {
     pub ground: &'a Ground<'g>,
-    pub roles: Known<'a>,
+    pub roles: Roster<'a>,
 }
 
 /// The steps of an approval in order, with the place of each of their spans.
@@ -104,7 +104,7 @@ fn check_order(section: &Section<'_>, what: &str, at: &Placed<Span>, ends: Span,
     }
 }
 
-fn read_approvers(section: &Section<'_>, roles: Known<'_>, faults: &mut Vec<Fault>) -> Vec<Who> {
+fn read_approvers(section: &Section<'_>, roles: Roster<'_>, faults: &mut Vec<Fault>) -> Vec<Who> {
     let mut approvers = Vec::new();
     for text in section.text_or_texts("approver", APPROVER, faults).unwrap_or_default() {
         let Some(approver) = read_asked(section, &text, roles, faults) else { continue };
@@ -118,7 +118,7 @@ fn read_approvers(section: &Section<'_>, roles: Known<'_>, faults: &mut Vec<Faul
 }
 
 /// Somebody who may decide: never whoever asks.
-fn read_asked(section: &Section<'_>, text: &Placed<&str>, roles: Known<'_>, faults: &mut Vec<Fault>) -> Option<Who> {
+fn read_asked(section: &Section<'_>, text: &Placed<&str>, roles: Roster<'_>, faults: &mut Vec<Fault>) -> Option<Who> {
     let who = who::read(section, text, roles, faults)?;
     if who == Who::Slot(Slot::Owner) {
         let fault = section.fault(text.span.clone(), "the owner asks, and nobody approves their own request");
@@ -130,7 +130,7 @@ fn read_asked(section: &Section<'_>, text: &Placed<&str>, roles: Known<'_>, faul
 
 fn read_escalation(
     step: &Section<'_>,
-    roles: Known<'_>,
+    roles: Roster<'_>,
     approvers: &[Who],
     faults: &mut Vec<Fault>,
 ) -> Option<(Option<Who>, Placed<Span>)> {

@@ -22,7 +22,7 @@ pub type Roles = BTreeMap<ConnectionId, BTreeSet<String>>;
 
 /// Where a role has to be known.
 #[derive(Clone, Copy)]
-pub(super) enum Known<'a> {
+pub(super) enum Roster<'a> {
     /// Nobody knows which roles there are.
     Unknown,
     /// On every one of these connections, `None` for all.
@@ -40,7 +40,7 @@ pub(super) fn channels(section: &Section<'_>, faults: &mut Vec<Fault>) -> Option
 pub(super) fn read(
     section: &Section<'_>,
     text: &Placed<&str>,
-    known: Known<'_>,
+    known: Roster<'_>,
     faults: &mut Vec<Fault>,
 ) -> Option<Who> {
     if let Some(slot) = SLOTS.into_iter().find(|slot| slot.as_str() == text.value) {
@@ -61,19 +61,22 @@ pub(super) fn read(
     }
 }
 
-impl Known<'_> {
+impl Roster<'_> {
     /// Where the role is missing, and what would be right.
     fn lacks(&self, role: &str) -> Option<(String, String)> {
         match self {
-            Known::Unknown => None,
-            Known::OnEvery(roles, connections) => {
+            Roster::Unknown => None,
+            Roster::OnEvery(roles, connections) => {
                 let (connection, names) = roles
                     .iter()
                     .filter(|(name, _)| connections.is_none_or(|list| list.contains(name)))
                     .find(|(_, names)| !names.contains(role))?;
-                Some((format!("on connection `{connection}`"), help(role, names, connection.as_str())))
+                let help = help(role, names, connection.as_str());
+                let others = roles.values().any(|names| names.contains(role));
+                let help = if others { format!("{help}, or name the `connections` that have it") } else { help };
+                Some((format!("on connection `{connection}`"), help))
             }
-            Known::OnAny(roles) => {
+            Roster::OnAny(roles) => {
                 if roles.values().any(|names| names.contains(role)) {
                     return None;
                 }
