@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::Ledger;
 use super::due;
 use super::episode::{Episode, Mode};
+use super::quiet;
 use super::reminder::{Reminder, owed};
 use super::report::{AuditReport, Finding, Matter, ViolationFound};
+use super::requests;
 use super::task::Task;
 use super::upkeep;
+use super::{Ledger, Told};
 use crate::dump::LifeEvent;
 
 /// A reminder that must or may come, with the task that came of it.
@@ -35,6 +37,8 @@ pub(super) fn compare<'a>(ledger: &Ledger<'a>, tasks: &[Task<'a>]) -> AuditRepor
         report.tasks_left_open += u64::from(found.what == Matter::LeftOpen);
         report.details.push(found);
     }
+    report.details.extend(requests::inspect(ledger, tasks, &mut report.requests));
+    report.details.extend(quiet::inspect(ledger, tasks));
     report.tasks_completed = count(tasks.iter().filter(|task| task.completed_by_daemon_at().is_some()));
     report.violated = violations(ledger, tasks, &expected);
     report.violations_borderline = count(report.violated.iter().filter(|violation| violation.borderline));
@@ -49,7 +53,7 @@ fn count<T>(items: impl Iterator<Item = T>) -> u64 {
 /// Every reminder that must or may come.
 pub(super) fn expected<'a, 'l>(ledger: &'l Ledger<'a>) -> Vec<Expected<'a, 'l>> {
     let mut expected = Vec::new();
-    for (deal, (_, episodes)) in &ledger.deals {
+    for (deal, Told { episodes, .. }) in &ledger.deals {
         for (number, episode) in episodes.iter().enumerate() {
             for (step, rule_step) in ledger.rule.steps.iter().enumerate() {
                 if let Some(reminder) = owed(episode, rule_step, &ledger.people, ledger.rule, ledger.tolerance) {
@@ -65,7 +69,7 @@ pub(super) fn expected<'a, 'l>(ledger: &'l Ledger<'a>) -> Vec<Expected<'a, 'l>> 
 /// No step is sent twice over a merge: what the absorbed deal was reminded of, the survivor need not be.
 fn spare_after_merges(ledger: &Ledger<'_>, expected: &mut [Expected<'_, '_>]) {
     let mut spared = HashSet::new();
-    for (survivor, (deal, _)) in &ledger.deals {
+    for (survivor, Told { deal, .. }) in &ledger.deals {
         for life in &deal.record.life {
             let LifeEvent::Absorbed(absorbed) = &life.event else { continue };
             let sent_before = |each: &&Expected<'_, '_>| each.deal == absorbed && each.reminder.due <= life.at;
@@ -88,7 +92,7 @@ fn assign<'a>(ledger: &Ledger<'a>, tasks: &[Task<'a>], expected: &mut [Expected<
         let Some(step) = task.step else { continue };
         report.reminders_created += 1;
         let place = place_of(ledger, task, step, expected);
-        let again = !identities.insert(task.identity());
+        let again = !identities.insert(task.key);
         let (what, place) = match place {
             Some(place) if again || expected[place.index].task.is_some() => (Some(Matter::Duplicate), Some(place)),
             None if again => (Some(Matter::Duplicate), None),
@@ -128,7 +132,7 @@ fn place_of(ledger: &Ledger<'_>, task: &Task<'_>, step: usize, expected: &[Expec
     let mut candidates: Vec<usize> = (0..expected.len()).filter(|index| of_step(&expected[*index])).collect();
     // After a merge, tasks of both deals hang on the survivor; the subject still tells whose they are.
     let named = |index: &usize| {
-        let name = ledger.deals.get(expected[*index].deal).map(|(deal, _)| deal.name_at(at));
+        let name = ledger.deals.get(expected[*index].deal).map(|told| told.deal.name_at(at));
         name.is_some_and(|name| task.subject().contains(name))
     };
     candidates.sort_by_key(|index| !named(index));
@@ -175,7 +179,7 @@ fn lists(ledger: &Ledger<'_>, task: &Task<'_>, each: &Expected<'_, '_>) -> bool 
     let that_day = each.reminder.due <= task.created_at() + day && task.created_at() <= each.reminder.due + day;
     let theirs = task.first_owner().is_some_and(|owner| each.reminder.recipients.contains(owner));
     let named = || {
-        let name = ledger.deals.get(each.deal).map(|(deal, _)| deal.name_at(each.reminder.due)).unwrap_or_default();
+        let name = ledger.deals.get(each.deal).map(|told| told.deal.name_at(each.reminder.due)).unwrap_or_default();
         let escaped = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let body = task.record.value(ledger.words.body).unwrap_or_default();
         body.contains(name) || body.contains(&escaped)
@@ -185,13 +189,13 @@ fn lists(ledger: &Ledger<'_>, task: &Task<'_>, each: &Expected<'_, '_>) -> bool 
 
 fn violations<'a>(ledger: &Ledger<'a>, tasks: &[Task<'a>], expected: &[Expected<'a, '_>]) -> Vec<ViolationFound> {
     let mut found = Vec::new();
-    for (deal, (_, episodes)) in &ledger.deals {
-        for (number, episode) in episodes.iter().enumerate() {
+    for (deal, Told { episodes, .. }) in &ledger.deals {
+        for episode in episodes {
             let Some(violated) = episode.violated else { continue };
             let stretch = episode.stretches.iter().rfind(|stretch| stretch.from <= violated.at);
             let owner = stretch.and_then(|stretch| stretch.owner);
-            let of_episode = |each: &&Expected<'a, '_>| each.deal == *deal && each.number == number;
-            let sent = expected.iter().filter(of_episode).filter_map(|each| Some(&tasks[each.task?]));
+            let of_clock = |each: &&Expected<'a, '_>| each.deal == *deal && each.episode.clock == episode.clock;
+            let sent = expected.iter().filter(of_clock).filter_map(|each| Some(&tasks[each.task?]));
             let reached = |task: &Task<'_>| task.created_at() < violated.at && task.first_owner() == owner;
             found.push(ViolationFound {
                 deal: (*deal).to_owned(),

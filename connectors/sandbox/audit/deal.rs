@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::rule::AuditedRule;
+use super::task::Task;
 use super::words::Words;
 use crate::dump::{LifeEvent, RecordDump};
 
@@ -14,6 +15,8 @@ use crate::dump::{LifeEvent, RecordDump};
 pub(super) struct Deal<'a> {
     pub(super) record: &'a RecordDump,
     words: &'static Words,
+    /// When people decided about the deal: in its field, or in a task that asked them.
+    decisions: BTreeSet<DateTime<Utc>>,
     /// In order and without gaps, from the deal's creation to the end of what is known.
     pub(super) spells: Vec<Spell<'a>>,
 }
@@ -34,8 +37,17 @@ pub(super) struct Spell<'a> {
     pub(super) applies: bool,
     /// Whether it has ever entered a stage that means that the work is done.
     pub(super) sent: bool,
-    /// Whether the checkbox that silences the rule is ticked.
-    pub(super) silenced: bool,
+    /// The checkbox that silences the rule.
+    pub(super) asks: Tick,
+    /// The checkbox that only a decision ticks; nobody's where the rule has no way out.
+    pub(super) granted: Tick,
+}
+
+/// A checkbox, and whether a person gave it the value that it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tick {
+    pub(super) ticked: bool,
+    pub(super) by_hand: bool,
 }
 
 /// Whether a deal is there.
@@ -49,18 +61,25 @@ pub(super) enum Presence {
 impl<'a> Deal<'a> {
     pub(super) fn read(
         record: &'a RecordDump,
+        asking: &[&Task<'a>],
         rule: &AuditedRule,
         words: &'static Words,
         end: DateTime<Utc>,
     ) -> Deal<'a> {
+        let granted_as = rule.way_out.as_ref().map(|way_out| way_out.granted_as.as_str());
         let watched = [words.stage, words.amount, words.owner, rule.silenced_while.as_str()];
-        let histories = watched.iter().filter_map(|property| record.history.get(*property));
+        let histories = watched.iter().chain(&granted_as).filter_map(|property| record.history.get(*property));
         let changes = histories.flatten().map(|version| version.at).chain(record.life.iter().map(|life| life.at));
         let mut starts: BTreeSet<DateTime<Utc>> = changes.chain([record.created_at]).collect();
         starts.retain(|at| *at < end);
         let ends = starts.iter().copied().skip(1).chain([end]);
         let spells = starts.iter().zip(ends).map(|(from, to)| spell(record, rule, words, *from, to)).collect();
-        Deal { record, words, spells }
+        Deal { record, words, decisions: decisions(record, asking, rule, words), spells }
+    }
+
+    /// When the decision was taken that the daemon has carried out by an instant; that instant where nobody decided.
+    pub(super) fn decided_at(&self, asked: DateTime<Utc>, carried_out: DateTime<Utc>) -> DateTime<Utc> {
+        self.decisions.range(asked..=carried_out).next_back().copied().unwrap_or(carried_out)
     }
 
     /// The deal's name at an instant.
@@ -91,8 +110,27 @@ fn spell<'a>(
         owner: record.value_at(words.owner, from).filter(|owner| !owner.is_empty()),
         applies: presence == Presence::Present && open && large,
         sent: was_sent(record, rule, words, from),
-        silenced: record.value_at(&rule.silenced_while, from) == Some("true"),
+        asks: tick(record, &rule.silenced_while, words, from),
+        granted: rule
+            .way_out
+            .as_ref()
+            .map(|way_out| tick(record, &way_out.granted_as, words, from))
+            .unwrap_or_default(),
     }
+}
+
+fn decisions(record: &RecordDump, asking: &[&Task<'_>], rule: &AuditedRule, words: &Words) -> BTreeSet<DateTime<Utc>> {
+    let Some(way_out) = &rule.way_out else { return BTreeSet::new() };
+    let by_field = record.history.get(&way_out.decision.0).map_or(&[][..], Vec::as_slice);
+    let by_field = by_field.iter().filter(|version| version.source == words.by_hand).map(|version| version.at);
+    let by_task = asking.iter().filter_map(|task| task.completed_by_person()).map(|version| version.at);
+    by_field.chain(by_task).collect()
+}
+
+fn tick(record: &RecordDump, property: &str, words: &Words, at: DateTime<Utc>) -> Tick {
+    let versions = record.history.get(property).map_or(&[][..], Vec::as_slice);
+    let Some(version) = versions.iter().rfind(|version| version.at <= at) else { return Tick::default() };
+    Tick { ticked: version.value.as_deref() == Some("true"), by_hand: version.source == words.by_hand }
 }
 
 fn presence_at(record: &RecordDump, at: DateTime<Utc>) -> Presence {

@@ -14,10 +14,25 @@ pub(super) fn is_wrong(ledger: &Ledger<'_>, task: &Task<'_>, each: &Expected<'_,
     if each.episode.vague {
         return false;
     }
-    let Some(due) = task.first_due() else { return true };
     let at = task.created_at();
-    let zones = [at, at - ledger.tolerance.people].map(|at| ledger.people.zone_at(task.first_owner(), at));
-    !zones.iter().any(|zone| is_last_day(due, each.episode.deadline, *zone))
+    !shows(ledger, task.first_due(), task.first_owner(), each.episode.deadline, at)
+}
+
+/// Whether a task shows another day now.
+pub(super) fn is_off(ledger: &Ledger<'_>, task: &Task<'_>, deadline: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    let value = |property| task.record.value(property);
+    !shows(ledger, value(ledger.words.due), value(ledger.words.owner), deadline, now)
+}
+
+fn shows(
+    ledger: &Ledger<'_>,
+    due: Option<&str>,
+    owner: Option<&str>,
+    deadline: DateTime<Utc>,
+    at: DateTime<Utc>,
+) -> bool {
+    let zones = [at, at - ledger.tolerance.people].map(|at| ledger.people.zone_at(owner, at));
+    due.is_some_and(|due| zones.iter().any(|zone| is_last_day(due, deadline, *zone)))
 }
 
 /// Whether a due date, with or without a time of day, is the last day before a deadline.

@@ -13,6 +13,16 @@ pub(super) fn days_after(date: NaiveDate, days: u32) -> NaiveDate {
     date.checked_add_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MAX)
 }
 
+/// A date some days earlier.
+pub(super) fn days_before(date: NaiveDate, days: u32) -> NaiveDate {
+    date.checked_sub_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MIN)
+}
+
+/// The end of a local day: of the one some days after an instant's own.
+pub(super) fn end_of_days(from: DateTime<Utc>, days: u32, zone: Tz) -> DateTime<Utc> {
+    instant_of(days_after(date_of(from, zone), days + 1), NaiveTime::MIN, zone)
+}
+
 /// The instant at which clocks in the zone show this time: the first of two, and the end of the gap when there is none.
 pub(super) fn instant_of(date: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
     let local = date.and_time(time);

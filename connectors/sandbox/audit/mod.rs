@@ -2,37 +2,44 @@
 //!
 //! It knows neither the engine nor any connector; what a rule means is written here a second time, from its description.
 
+mod asking;
 mod compare;
 mod deal;
 mod due;
 mod episode;
+mod errands;
 mod hours;
 mod local;
 mod people;
+mod quiet;
 mod reminder;
 mod report;
+mod requests;
 mod rule;
 mod stories;
 mod task;
 mod upkeep;
 mod words;
 
-pub use report::{AuditReport, Finding, Matter, ViolationFound};
-pub use rule::{AuditedRule, AuditedStep, Tolerance};
+pub use report::{AuditReport, Finding, Matter, RequestsFound, ViolationFound};
+pub use rule::{AuditedRule, AuditedStep, AuditedWayOut, Tolerance};
 pub use stories::{Story, StoryKind, stories};
 
 use std::collections::BTreeMap;
 
 use crate::dump::Dump;
+use asking::Asked;
 use deal::Deal;
 use episode::Episode;
 use people::People;
+use task::Task;
 use words::Words;
 
 /// Judges an account by its dump.
 pub fn audit(dump: &Dump, rule: &AuditedRule, tolerance: &Tolerance) -> AuditReport {
-    let ledger = Ledger::read(dump, rule, tolerance);
-    compare::compare(&ledger, &task::read(dump, rule))
+    let tasks = task::read(dump, rule);
+    let ledger = Ledger::read(dump, &tasks, rule, tolerance);
+    compare::compare(&ledger, &tasks)
 }
 
 /// What the CRM's history says, read once.
@@ -42,19 +49,29 @@ struct Ledger<'a> {
     rule: &'a AuditedRule,
     tolerance: &'a Tolerance,
     people: People<'a>,
-    /// Deals with their episodes, by id.
-    deals: BTreeMap<&'a str, (Deal<'a>, Vec<Episode<'a>>)>,
+    /// Deals with what the rule means for them, by id.
+    deals: BTreeMap<&'a str, Told<'a>>,
+}
+
+/// A deal with what the rule means for it.
+struct Told<'a> {
+    deal: Deal<'a>,
+    episodes: Vec<Episode<'a>>,
+    /// When somebody waited for a decision.
+    asked: Vec<Asked>,
 }
 
 impl<'a> Ledger<'a> {
-    fn read(dump: &'a Dump, rule: &'a AuditedRule, tolerance: &'a Tolerance) -> Ledger<'a> {
+    fn read(dump: &'a Dump, tasks: &[Task<'a>], rule: &'a AuditedRule, tolerance: &'a Tolerance) -> Ledger<'a> {
         let words = Words::of(dump.crm);
         let people = People::read(dump, rule, words);
         let records = dump.records.get(words.deals).map_or(&[][..], Vec::as_slice);
+        let asking = task::asking(tasks);
         let deals = records.iter().map(|record| {
-            let deal = Deal::read(record, rule, words, dump.at);
-            let episodes = episode::episodes(&deal, &people, rule, tolerance);
-            (record.id.as_str(), (deal, episodes))
+            let asking = asking.get(record.id.as_str()).map_or(&[][..], Vec::as_slice);
+            let deal = Deal::read(record, asking, rule, words, dump.at);
+            let (episodes, asked) = episode::episodes(&deal, &people, rule, tolerance);
+            (record.id.as_str(), Told { deal, episodes, asked })
         });
         let deals = deals.collect();
         Ledger { dump, words, rule, tolerance, people, deals }

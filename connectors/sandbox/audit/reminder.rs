@@ -55,7 +55,9 @@ pub(super) fn owed<'a>(
             break;
         }
     }
-    if !found.as_ref().is_some_and(|reminder| reminder.owed) {
+    if episode.round > 0 {
+        add_halfway(&mut found, episode, step, &scenes, rule);
+    } else if !found.as_ref().is_some_and(|reminder| reminder.owed) {
         add_belated(&mut found, episode, &scenes, tolerance);
     }
     found.map(|reminder| blur(reminder, episode))
@@ -122,11 +124,13 @@ fn scene<'a>(
 ) -> Scene<'a> {
     let recipient = people.recipient_at(stretch.owner, from);
     // Days are counted in the clock's zone, the time of day in the reader's.
-    let date = local::days_after(local::date_of(episode.zero, episode.zone), step.days);
+    let date = episode.date_of_step(step.days, rule);
     let zone = people.zone_at(recipient.or(stretch.owner), from);
     let nominal = local::instant_of(date, rule.send_time, zone).max(episode.zero);
     let hours = recipient.and_then(|recipient| people.hours_at(recipient, from));
-    let due = hours.map_or(nominal, |hours| hours.move_to(nominal, episode.zero, episode.deadline));
+    // A round plans nothing before it begins.
+    let first = if episode.round == 0 { episode.zero } else { episode.entered };
+    let due = hours.map_or(nominal, |hours| hours.move_to(nominal, first, episode.deadline));
     let part = match stretch.mode {
         Mode::Running => Part::Running,
         Mode::Silenced => Part::Silenced,
@@ -153,10 +157,11 @@ fn overtaken(
     tolerance: &Tolerance,
 ) -> bool {
     let outage = until > due + tolerance.grace;
-    let later = rule.steps.iter().filter(|other| other.days > step.days).map(|other| {
-        let date = local::days_after(local::date_of(episode.zero, episode.zone), other.days);
-        local::instant_of(date, rule.send_time, episode.zone)
-    });
+    let later = rule
+        .steps
+        .iter()
+        .filter(|other| other.days > step.days)
+        .map(|other| local::instant_of(episode.date_of_step(other.days, rule), rule.send_time, episode.zone));
     outage && later.chain([episode.deadline]).any(|at| at <= until + chrono::Duration::days(1))
 }
 
@@ -177,6 +182,23 @@ fn add_belated<'a>(
             let recipients = BTreeSet::from([recipient]);
             add(found, Reminder { due: scene.from, until, owed: false, recipients });
         }
+    }
+}
+
+/// A round in which no reminder is left has one halfway to its deadline; by which name it goes is not said.
+fn add_halfway<'a>(
+    found: &mut Option<Reminder<'a>>,
+    episode: &Episode<'a>,
+    step: &AuditedStep,
+    scenes: &[Scene<'a>],
+    rule: &AuditedRule,
+) {
+    let last = rule.steps.last().is_some_and(|last| last.name == step.name);
+    let day = chrono::Duration::days(1);
+    let first = local::instant_of(episode.date_of_step(step.days, rule), rule.send_time, episode.zone);
+    if last && first < episode.entered + day {
+        let recipients: BTreeSet<&str> = scenes.iter().filter_map(|scene| scene.recipient).collect();
+        add(found, Reminder { due: episode.entered, until: episode.deadline, owed: false, recipients });
     }
 }
 

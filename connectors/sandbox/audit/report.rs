@@ -35,6 +35,9 @@ pub struct AuditReport {
     pub violations_borderline: u64,
     /// Every violation, the borderline ones included, in order of time.
     pub violated: Vec<ViolationFound>,
+    /// What became of requests for more time.
+    #[serde(default)]
+    pub requests: RequestsFound,
     /// Everything that is wrong, and every borderline case.
     pub details: Vec<Finding>,
 }
@@ -49,6 +52,19 @@ impl AuditReport {
     pub fn faults(&self) -> impl Iterator<Item = &Finding> {
         self.details.iter().filter(|finding| !finding.what.is_harmless())
     }
+}
+
+/// What became of requests for more time, by the checkboxes of the deals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestsFound {
+    /// How often somebody waited for a decision.
+    pub asked: u64,
+    /// Grants that the daemon ticked.
+    pub granted: u64,
+    /// Requests that the daemon cleared, since they were refused or nobody decided.
+    pub refused: u64,
+    /// Grants that a person had ticked and the daemon set back.
+    pub set_back: u64,
 }
 
 /// A violation of the rule.
@@ -103,6 +119,20 @@ pub enum Matter {
     LeftOpen,
     /// A task that was completed although its clock still ran.
     ClosedTooEarly,
+    /// An open task that still shows the deadline before a decision.
+    DueNotMoved,
+    /// A request that nobody was asked to decide.
+    NotAsked,
+    /// Somebody was asked twice for one decision.
+    AskedTwice,
+    /// A grant that the daemon ticked although nobody had decided so.
+    GrantedUndecided,
+    /// A grant that a person ticked and that still stands.
+    TamperingStands,
+    /// A second digest for one reader on one day.
+    DigestTwice,
+    /// A task of a rule that is on trial only.
+    FromTrial,
     /// Nothing wrong: the reminder stands in the person's list of the day.
     Listed,
     /// Nothing wrong: something changed about the time the reminder was due, and it came.

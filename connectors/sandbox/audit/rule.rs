@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, NaiveTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use crate::company::{ACCOUNT_ZONE, COMPLEX, Company, Stage};
+use crate::company::{ACCOUNT_ZONE, COMPLEX, Company, MANAGER_DECISION, OUTCOME, REQUEST_APPROVED, Stage};
 use crate::dump::Dump;
 use crate::options::Crm;
 
@@ -27,6 +27,12 @@ pub struct AuditedRule {
     pub send_time: NaiveTime,
     /// The checkbox that silences the rule.
     pub silenced_while: String,
+    /// The way out, where the rule has one: then the checkbox silences only while its request is open.
+    pub way_out: Option<AuditedWayOut>,
+    /// What the subjects of a rule on trial begin with: nothing may come of it.
+    pub on_trial: Option<String>,
+    /// What the subject of a digest begins with: one for each reader and day.
+    pub digest: Option<String>,
     /// A deal that the rule applies to again within this time goes on with its clock.
     pub reopen_window: Duration,
     /// The zone of whoever has none.
@@ -37,6 +43,21 @@ pub struct AuditedRule {
     pub fallback: Option<String>,
     /// The property of tasks that holds the reminder's key.
     pub key_property: String,
+}
+
+/// The way out of the rule: ticking the checkbox that silences it asks for more time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedWayOut {
+    /// The checkbox that only a decision ticks.
+    pub granted_as: String,
+    /// The new last day in time after a grant, counted from the entry into the stage.
+    pub grants_days: u32,
+    /// The least number of days that a decision leaves.
+    pub grace_days: u32,
+    /// The field of deals in which a manager decides, with the value that grants.
+    pub decision: (String, String),
+    /// The field of tasks in which a manager decides, with the value that grants.
+    pub outcome: (String, String),
 }
 
 /// One reminder of the rule.
@@ -55,9 +76,11 @@ impl AuditedRule {
     pub fn running_example(company: &Company, dump: &Dump) -> AuditedRule {
         let meant = |id: &str| dump.aliases.get(id).map_or(id, String::as_str).to_owned();
         let ids = |stage: Stage| stage.ids().into_iter().map(meant).collect();
-        let (complex, key) = match dump.crm {
-            Crm::HubSpot => (COMPLEX, "dealclock_key"),
-            Crm::Salesforce => ("Complex__c", "Dealclock_Key__c"),
+        let [complex, granted_as, decision, outcome, key] = match dump.crm {
+            Crm::HubSpot => [COMPLEX, REQUEST_APPROVED, MANAGER_DECISION, OUTCOME, "dealclock_key"],
+            Crm::Salesforce => {
+                ["Complex__c", "Request_Approved__c", "Manager_Decision__c", "Dealclock_Outcome__c", "Dealclock_Key__c"]
+            }
         };
         let step =
             |name: &str, days, subject: &str| AuditedStep { name: name.to_owned(), days, subject: subject.to_owned() };
@@ -71,6 +94,15 @@ impl AuditedRule {
             steps: vec![step("1d", 1, "Prepare a proposal for "), step("4d", 4, "Proposal for ")],
             send_time: NaiveTime::from_hms_opt(9, 0, 0).expect("09:00 is a time of day"),
             silenced_while: complex.to_owned(),
+            way_out: Some(AuditedWayOut {
+                granted_as: granted_as.to_owned(),
+                grants_days: 10,
+                grace_days: 1,
+                decision: (decision.to_owned(), "Approved".to_owned()),
+                outcome: (outcome.to_owned(), "approved".to_owned()),
+            }),
+            on_trial: Some("On trial: ".to_owned()),
+            digest: Some("How the proposals stand".to_owned()),
             reopen_window: Duration::days(1),
             zone: ACCOUNT_ZONE.parse().expect("the account's zone is in the time zone database"),
             managers: managers.map(|(member, boss)| (meant(member.owner()), meant(boss.owner()))).collect(),

@@ -5,13 +5,15 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::Ledger;
+use super::asking::Turn;
 use super::compare::{Expected, expected};
 use super::deal::{Deal, Presence, Spell};
 use super::episode::{EndReason, Episode, Mode};
+use super::errands;
 use super::local;
 use super::rule::{AuditedRule, Tolerance};
 use super::task::{self, Task};
+use super::{Ledger, Told};
 use crate::dump::Dump;
 
 /// One thing that somebody in the company would notice.
@@ -52,10 +54,33 @@ pub enum StoryKind {
     },
     /// The deadline has passed.
     Violated,
-    /// The rep ticks Complex: nothing comes until it is unticked.
+    /// The rep ticks Complex: nothing comes until it is decided or unticked.
     SilencedByComplex,
     /// Complex is unticked.
     SilenceEnds,
+    /// Somebody is asked to decide.
+    Asked,
+    /// Somebody decides: for or against.
+    Decided {
+        /// Whether it was for.
+        granted: bool,
+    },
+    /// More time was granted, and the deadline moves.
+    Granted,
+    /// More time was refused, by somebody or because nobody decided.
+    Refused,
+    /// The rep gives a grant back.
+    TakenBack,
+    /// Somebody ticked what only an approval ticks.
+    Tampered,
+    /// The daemon set it back.
+    SetBack,
+    /// The rep enters a discount that somebody has to allow.
+    Discount,
+    /// The discount is allowed.
+    DiscountGranted,
+    /// The rep says why.
+    ReasonGiven,
     /// Another owner takes over.
     HandedOver,
     /// The rule no longer applies: lost, withdrawn, too small, deleted or merged.
@@ -64,11 +89,11 @@ pub enum StoryKind {
 
 /// Tells what happened since the account is watched, in order of time.
 pub fn stories(dump: &Dump, rule: &AuditedRule, tolerance: &Tolerance) -> Vec<Story> {
-    let ledger = Ledger::read(dump, rule, tolerance);
     let tasks = task::read(dump, rule);
+    let ledger = Ledger::read(dump, &tasks, rule, tolerance);
     let expected = expected(&ledger);
     let mut stories = Vec::new();
-    for (deal, episodes) in ledger.deals.values() {
+    for Told { deal, episodes, .. } in ledger.deals.values() {
         for (number, episode) in episodes.iter().enumerate() {
             let of_episode = |each: &&Expected<'_, '_>| each.deal == deal.record.id && each.number == number;
             let reminders: Vec<&Expected<'_, '_>> = expected.iter().filter(of_episode).collect();
@@ -76,6 +101,7 @@ pub fn stories(dump: &Dump, rule: &AuditedRule, tolerance: &Tolerance) -> Vec<St
             Teller { ledger: &ledger, deal, episode, tasks: mine, stories: &mut stories }.tell();
         }
     }
+    errands::tell(&ledger, &tasks, &mut stories);
     stories.sort_by(|a, b| (a.at, &a.deal, a.kind).cmp(&(b.at, &b.deal, b.kind)));
     stories
 }
@@ -101,7 +127,10 @@ struct Teller<'t, 'a> {
 
 impl<'a> Teller<'_, 'a> {
     fn tell(mut self) {
-        self.opening();
+        match self.episode.because {
+            None => self.opening(),
+            Some(turn) => self.decision(turn),
+        }
         self.reminders();
         self.changes();
         self.violation();
@@ -119,6 +148,26 @@ impl<'a> Teller<'_, 'a> {
             last_day.format("%a %e %b"),
         );
         self.add(at, StoryKind::Opened, text);
+    }
+
+    fn decision(&mut self, turn: Turn) {
+        let at = self.episode.entered;
+        let last_day = local::date_of(self.episode.deadline - Duration::seconds(1), self.episode.zone);
+        let (title, until) = (self.title(at), last_day.format("%a %e %b"));
+        let (kind, text) = match turn {
+            Turn::Granted { .. } => {
+                (StoryKind::Granted, format!("Request approved is ticked on {title}: there is time until {until}"))
+            }
+            Turn::Refused { .. } => (
+                StoryKind::Refused,
+                format!("Complex is cleared on {title}, for more time is refused: it is due by {until}"),
+            ),
+            Turn::TakenBack { .. } => {
+                let who = self.owner_name(at);
+                (StoryKind::TakenBack, format!("{who} gives the extra time for {title} back: it is due by {until}"))
+            }
+        };
+        self.add(at, kind, text);
     }
 
     fn reminders(&mut self) {
@@ -199,6 +248,7 @@ impl<'a> Teller<'_, 'a> {
                 let text = format!("{title} wants no proposal any more: {}", self.reason_at(end.at));
                 self.add(end.at, StoryKind::NoLongerNeeded, text);
             }
+            EndReason::Replanned => {}
             EndReason::Deleted => self.add(end.at, StoryKind::NoLongerNeeded, format!("{title} is deleted")),
             EndReason::Merged => {
                 self.add(end.at, StoryKind::NoLongerNeeded, format!("{title} is merged into another deal"));
@@ -247,7 +297,7 @@ impl<'a> Teller<'_, 'a> {
 }
 
 /// An amount with its thousands apart.
-fn money(amount: Decimal) -> String {
+pub(super) fn money(amount: Decimal) -> String {
     let text = amount.round_dp(2).normalize().to_string();
     let (whole, cents) = text.split_once('.').map_or((text.as_str(), ""), |(whole, cents)| (whole, cents));
     let mut grouped = String::new();

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::rule::AuditedRule;
 use super::words::Words;
 use crate::dump::{Dump, LifeEvent, RecordDump, VersionDump};
+use crate::edit::ASKING_SUBJECT;
 
 /// A task that carries a reminder's key.
 #[derive(Debug)]
@@ -44,14 +45,20 @@ pub(super) fn read<'a>(dump: &'a Dump, rule: &AuditedRule) -> Vec<Task<'a>> {
     tasks
 }
 
+/// The tasks that ask somebody to decide, by the deal that they are about.
+pub(super) fn asking<'t, 'a>(tasks: &'t [Task<'a>]) -> BTreeMap<&'a str, Vec<&'t Task<'a>>> {
+    let mut asking: BTreeMap<&str, Vec<&Task<'_>>> = BTreeMap::new();
+    for task in tasks.iter().filter(|task| task.asks()) {
+        for deal in &task.deals {
+            asking.entry(deal).or_default().push(task);
+        }
+    }
+    asking
+}
+
 impl<'a> Task<'a> {
     pub(super) fn created_at(&self) -> DateTime<Utc> {
         self.record.created_at
-    }
-
-    /// The key without its round: the same for every attempt to send one step of one episode.
-    pub(super) fn identity(&self) -> Vec<&'a str> {
-        self.key.split('-').enumerate().filter(|(index, _)| *index != 2).map(|(_, part)| part).collect()
     }
 
     pub(super) fn subject(&self) -> &'a str {
@@ -89,6 +96,23 @@ impl<'a> Task<'a> {
     /// When the daemon completed it.
     pub(super) fn completed_by_daemon_at(&self) -> Option<DateTime<Utc>> {
         self.completed().filter(|version| !self.by_hand(version)).map(|version| version.at)
+    }
+
+    /// Whether it asks somebody to decide.
+    pub(super) fn asks(&self) -> bool {
+        self.subject().starts_with(ASKING_SUBJECT)
+    }
+
+    /// The part of the key that all tasks of one rule or approval on one deal share.
+    pub(super) fn family(&self) -> &'a str {
+        self.key.split('-').next().unwrap_or_default()
+    }
+
+    /// When a person gave a property this value for the first time.
+    pub(super) fn set_by_person(&self, property: &str, value: &str) -> Option<DateTime<Utc>> {
+        let versions = self.versions(property).iter();
+        let mut set = versions.filter(|version| self.by_hand(version) && version.value.as_deref() == Some(value));
+        set.next().map(|version| version.at)
     }
 
     fn by_hand(&self, version: &VersionDump) -> bool {

@@ -1,5 +1,6 @@
 //! What each CRM calls the things that the auditor looks at.
 
+use crate::company::{DELAY_REASON, DISCOUNT, DISCOUNT_APPROVED};
 use crate::options::Crm;
 
 /// The words of one CRM.
@@ -25,6 +26,10 @@ pub(super) struct Words {
     pub(super) hours: &'static str,
     /// The type of the one record with the hours of all people, where the CRM keeps them so.
     pub(super) office_hours: Option<&'static str>,
+    /// The picklist in which a rep says why.
+    pub(super) reason: &'static str,
+    /// The discount of a deal, and the checkbox that its approval ticks.
+    pub(super) discount: [&'static str; 2],
     /// Where a change comes from that a person made.
     pub(super) by_hand: &'static str,
 }
@@ -54,6 +59,8 @@ const HUBSPOT: Words = Words {
     zone: "hs_standard_time_zone",
     hours: "hs_working_hours",
     office_hours: None,
+    reason: DELAY_REASON,
+    discount: [DISCOUNT, DISCOUNT_APPROVED],
     by_hand: "CRM_UI",
 };
 
@@ -73,5 +80,7 @@ const SALESFORCE: Words = Words {
     zone: "TimeZoneSidKey",
     hours: "",
     office_hours: Some("BusinessHours"),
+    reason: "Delay_Reason__c",
+    discount: ["Discount_Percent__c", "Discount_Approved__c"],
     by_hand: "page",
 };
