@@ -6,31 +6,28 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use dealclock_sandbox::Crm;
-use dealclock_sandbox::company::{COMPLEX, Company};
+use dealclock_sandbox::company::{
+    COMPLEX, Company, DELAY_REASON, DELAY_REASON_TEXT, DISCOUNT, DISCOUNT_APPROVED, MANAGER_DECISION, REQUEST_APPROVED,
+    WANTED_UNTIL,
+};
 
 /// The name of the configuration file.
 pub const CONFIG: &str = "dealclock.toml";
 
 /// The running example, with tasks only: the demo has no mail server. It names no CRM, so it holds for every one.
-const RULES: &str = r#"# A proposal within five days, for every opportunity of 50,000 and more.
+const RULES: &str = include_str!("rules.toml");
 
-[rule.proposal]
-title = "Proposal within 5 days"
-object = "opportunity"
-when = 'amount >= 50000 && stage == "Open"'
-start = "stage_entered_at"
-until = "proposal_sent_at != null"
-deadline = "5d"
-silenced_while = "complex"
-
-[[rule.proposal.remind]]
-at = "1d"
-subject = "Prepare a proposal for {{ record.name }}"
-
-[[rule.proposal.remind]]
-at = "4d"
-subject = "Proposal for {{ record.name }} is due {{ due | date }}"
-"#;
+/// The fields that the rules name, with the names that they have in HubSpot and in Salesforce.
+const FIELDS: [(&str, [&str; 2]); 8] = [
+    ("complex", [COMPLEX, "Complex__c"]),
+    ("request_approved", [REQUEST_APPROVED, "Request_Approved__c"]),
+    ("delay_reason", [DELAY_REASON, "Delay_Reason__c"]),
+    ("delay_reason_text", [DELAY_REASON_TEXT, "Delay_Reason_Text__c"]),
+    ("wanted_until", [WANTED_UNTIL, "Wanted_Until__c"]),
+    ("manager_decision", [MANAGER_DECISION, "Manager_Decision__c"]),
+    ("discount_percent", [DISCOUNT, "Discount_Percent__c"]),
+    ("discount_approved", [DISCOUNT_APPROVED, "Discount_Approved__c"]),
+];
 
 /// A connection to be configured.
 pub struct Link<'a> {
@@ -99,9 +96,9 @@ fn secret_file(link: &Link<'_>) -> String {
 fn connection(link: &Link<'_>) -> String {
     let Link { name, crm, company, address, entrance } = link;
     let fallback = &company.cast.director().person.email;
-    let (kind, complex) = match crm {
-        Crm::HubSpot => ("hubspot", COMPLEX),
-        Crm::Salesforce => ("salesforce", "Complex__c"),
+    let kind = match crm {
+        Crm::HubSpot => "hubspot",
+        Crm::Salesforce => "salesforce",
     };
     let file = secret_file(link);
     let token = match entrance {
@@ -128,13 +125,21 @@ fallback = "{fallback}"
     let _ = write!(
         text,
         r#"
-[connection.{name}.fields.opportunity]
-complex = {{ field = "{complex}" }}
-proposal_sent_at = {{ stage_entered = "Proposal sent" }}
+[connection.{name}.roles]
+sales-director = ["{fallback}"]
 
-[connection.{name}.stages]
+[connection.{name}.fields.opportunity]
+proposal_sent_at = {{ stage_entered = "Proposal sent" }}
 "#
     );
+    for (field, [hubspot, salesforce]) in FIELDS {
+        let crm_name = match crm {
+            Crm::HubSpot => hubspot,
+            Crm::Salesforce => salesforce,
+        };
+        let _ = writeln!(text, "{field} = {{ field = \"{crm_name}\" }}");
+    }
+    let _ = writeln!(text, "\n[connection.{name}.stages]");
     for (stage, ids) in company.stages(*crm) {
         let _ = writeln!(text, "{stage:?} = {ids:?}");
     }

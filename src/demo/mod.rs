@@ -3,6 +3,7 @@
 mod files;
 mod play;
 mod report;
+mod tally;
 
 use std::path::{Path, PathBuf};
 
@@ -58,11 +59,13 @@ async fn make_fields(loaded: &Loaded, context: &Context) -> Result<(), Failure> 
 fn judge(play: &Play, args: &DemoArgs, context: &Context, place: &Place) -> Result<Exit, Failure> {
     let loaded = context.load()?;
     let counted = report::count_violations(&loaded)?;
+    let tallies = tally::count(&loaded)?;
     let (mut counts, mut told) = (Vec::new(), Vec::new());
     for scene in &play.scenes {
         let (audited, stories) = scene.judge();
         let violations = counted.get(scene.connection).copied().unwrap_or_default();
-        counts.push(Count { scene, audited, violations, calls: scene.sandbox.calls() });
+        let tally = tallies.get(scene.connection).copied().unwrap_or_default();
+        counts.push(Count { scene, audited, violations, tally, calls: scene.sandbox.calls() });
         told.push(stories);
     }
     let outcome = Outcome { args, counts };

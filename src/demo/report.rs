@@ -19,6 +19,7 @@ use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use super::play::{Play, Scene};
+use super::tally::Tally;
 
 /// Deals whose whole story is told, on all connections together.
 const STORIES: usize = 6;
@@ -39,6 +40,8 @@ pub struct Count<'a> {
     pub audited: AuditReport,
     /// Violations that the daemon counted.
     pub violations: u64,
+    /// What else the daemon counted.
+    pub tally: Tally,
     /// Calls by endpoint.
     pub calls: Calls,
 }
@@ -66,7 +69,7 @@ impl Outcome<'_> {
 impl Count<'_> {
     fn document(&self) -> Value {
         let audited = &self.audited;
-        json!({
+        let mut document = json!({
             "reminders_due": audited.reminders_due,
             "reminders_created": audited.reminders_created,
             "reminders_duplicate": audited.reminders_duplicate,
@@ -79,9 +82,16 @@ impl Count<'_> {
             "violations": self.violations,
             "violations_audited": audited.violations,
             "violations_borderline": audited.violations_borderline,
+            "requests_asked_audited": audited.requests.asked,
+            "requests_granted_audited": audited.requests.granted,
+            "tampering_set_back_audited": audited.requests.set_back,
             "calls": self.calls.calls,
             "faults": audited.faults().collect::<Vec<_>>(),
-        })
+        });
+        if let Value::Object(document) = &mut document {
+            document.extend(self.tally.document());
+        }
+        document
     }
 }
 
@@ -116,8 +126,9 @@ pub fn introduce(play: &Play, args: &DemoArgs, output: Output) {
         ));
     }
     output.text(format_args!(
-        "Dealclock runs beside {} with one rule: a proposal within 5 days\n\
-         for every deal of 50,000 and more.\n\
+        "Dealclock runs beside {}: a proposal within 5 days for every deal of\n\
+         50,000 and more, more time for complex ones if the manager agrees, discounts\n\
+         that are approved in one step or two, digests and a report.\n\
          {}, from {} (seed {}).\n",
         if play.scenes.len() > 1 { "them" } else { "it" },
         if args.days == 1 { "One day passes".to_owned() } else { format!("{} days pass", args.days) },
@@ -245,6 +256,14 @@ fn show_count(count: &Count<'_>, output: Output) {
         ("tasks completed by themselves", audited.tasks_completed),
         ("violations, by the daemon", count.violations),
         ("violations, by the auditor", audited.violations),
+        ("requests for more time and discounts, granted", count.tally.requests_granted),
+        ("  refused, or not decided in time", count.tally.requests_refused),
+        ("  taken back", count.tally.requests_withdrawn),
+        ("discounts that passed two steps", count.tally.discounts_two_step),
+        ("grants ticked by hand and set back", count.tally.tampering_reverted),
+        ("reasons given", count.tally.reasons_given),
+        ("digests sent", count.tally.digests_sent),
+        ("reports made", count.tally.reports_made),
         ("calls to the CRM", count.calls.calls.values().sum()),
     ] {
         rows.add_row([what.to_owned(), number.to_string()]);

@@ -56,7 +56,7 @@ pub(super) fn owed<'a>(
         }
     }
     if episode.round > 0 {
-        add_halfway(&mut found, episode, step, &scenes, rule);
+        add_halfway(&mut found, episode, step, &scenes, rule, tolerance);
     } else if !found.as_ref().is_some_and(|reminder| reminder.owed) {
         add_belated(&mut found, episode, &scenes, tolerance);
     }
@@ -192,11 +192,11 @@ fn add_halfway<'a>(
     step: &AuditedStep,
     scenes: &[Scene<'a>],
     rule: &AuditedRule,
+    tolerance: &Tolerance,
 ) {
-    let last = rule.steps.last().is_some_and(|last| last.name == step.name);
-    let day = chrono::Duration::days(1);
-    let first = local::instant_of(episode.date_of_step(step.days, rule), rule.send_time, episode.zone);
-    if last && first < episode.entered + day {
+    let is_last = rule.steps.last().is_some_and(|last| last.name == step.name);
+    let left = scenes.iter().any(|scene| scene.part != Part::Over && episode.entered + tolerance.grace < scene.due);
+    if is_last && !left {
         let recipients: BTreeSet<&str> = scenes.iter().filter_map(|scene| scene.recipient).collect();
         add(found, Reminder { due: episode.entered, until: episode.deadline, owed: false, recipients });
     }
