@@ -230,6 +230,7 @@ fn all_faults_of_all_files_come_at_once_and_in_order() {
 #[test]
 fn the_examples_of_the_configuration_are_right() {
     let examples = [
+        ("discount.toml", include_str!("../../../config/rules/discount.toml")),
         ("proposal.toml", include_str!("../../../config/rules/proposal.toml")),
         ("quiet-deals.toml", include_str!("../../../config/rules/quiet-deals.toml")),
     ];
@@ -237,6 +238,8 @@ fn the_examples_of_the_configuration_are_right() {
     let ruleset = Ruleset::read(&sources, &Catalogs::new(), &load).unwrap_or_else(|faults| panic!("{}", faults[0]));
     let keys: Vec<_> = ruleset.rules.by_key.keys().map(RuleKey::as_str).collect();
     assert_eq!(keys, ["big-deal", "proposal", "quiet-negotiation"]);
+    let approvals: Vec<_> = ruleset.rules.approvals.keys().map(ApprovalKey::as_str).collect();
+    assert_eq!(approvals, ["discount", "more-time"]);
 }
 
 /// Every fault of `cases`, as a person sees it.
@@ -417,6 +420,7 @@ proptest! {
             "", "\"", "'", "[", "]", "{", "}", "=", "\n", "5", "ü", "true", "{{", "\"\"\"", "\\", ".", "null", "rule",
         ])), 1..6),
         example in prop::sample::select(vec![
+            include_str!("../../../config/rules/discount.toml"),
             include_str!("../../../config/rules/proposal.toml"),
             include_str!("../../../config/rules/quiet-deals.toml"),
         ]),
