@@ -114,7 +114,8 @@ impl RecordCase {
         let holders = self.clocks.values().flat_map(|clock| clock.tasks.values());
         let asked = self.requests.values().flat_map(|request| request.tasks.values());
         let answering = self.reasons.values().flat_map(|reason| reason.tasks.values());
-        let tasks = holders.chain(asked).chain(answering).filter(|task| task.open).filter_map(|task| task.want.owner.as_ref());
+        let tasks =
+            holders.chain(asked).chain(answering).filter(|task| task.open).filter_map(|task| task.want.owner.as_ref());
         owner.into_iter().chain(tasks).collect()
     }
 
@@ -257,7 +258,28 @@ pub struct Clock {
     pub extended: Option<Extended>,
     /// When the reminders of a later round are nominally due; empty while the rule's own plan holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub planned: BTreeMap<StepName, Instant>,
+    pub planned: BTreeMap<StepName, Planned>,
+    /// Seconds for which requests of the episode stood open, counted as the deadline counts: wall-clock time on the days
+    /// that count, or working hours.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited_secs: i64,
+    /// Who owned the record before the present owner, since the episode began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owned_before: Option<PersonId>,
+}
+
+fn is_zero(count: &i64) -> bool {
+    *count == 0
+}
+
+/// When a reminder of a later round is due, before quiet and working hours are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Planned {
+    /// On a local date of the clock's zone, at the send time of whoever gets it.
+    On(NaiveDate),
+    /// At an instant.
+    At(Instant),
 }
 
 /// How a decision about a request moved a clock's deadline.
@@ -269,6 +291,12 @@ pub struct Extended {
     pub at: Instant,
     /// Whether more time was granted; else the time for which the request was open was given back.
     pub granted: bool,
+    /// Seconds that were given back, counted as the deadline counts; none after a grant that was taken back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub given_back_secs: i64,
+    /// The round that began with it: what an earlier one sent does not stand for the present one's reminders.
+    #[serde(default)]
+    pub round: u32,
 }
 
 /// The reason fields of a record in one episode of a rule or approval: what stood there, and whether it was asked for.
@@ -434,6 +462,9 @@ pub struct Violation {
     pub owner: Option<PersonId>,
     /// Whether a reminder of the episode had reached that owner in time, or the rule has none.
     pub enforceable: bool,
+    /// Who owned the record before, where it was handed over too late for a reminder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_owner: Option<PersonId>,
     /// Taken back because the work had been done in time.
     #[serde(default)]
     pub withdrawn: bool,

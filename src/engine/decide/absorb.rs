@@ -8,6 +8,7 @@ use dealclock_model::{CaseId, EffectId, Entry, Event, Instant, RecordId, RecordR
 
 use super::clock::note;
 use super::matter::{Matter, sending};
+use super::plan::is_current;
 use super::{Draft, tasks};
 use crate::rules::Slot;
 
@@ -107,7 +108,9 @@ fn take_keys(m: &Matter<'_>, case: &mut RecordCase) -> BTreeMap<EffectId, String
 fn adopt(m: &Matter<'_>, clock: &mut Clock, keys: &BTreeMap<EffectId, String>, out: &mut Draft) {
     let rounds: BTreeSet<u32> =
         keys.keys().filter(|effect| effect.episode() == clock.episode).map(EffectId::round).collect();
-    let Some(last) = rounds.last().copied() else { return };
+    // A round that the store remembers is no earlier one, whatever stands in the CRM. Where the store was lost, what any round
+    // sent counts as sent: a decision about a request that is heard of again plans what lies ahead anew.
+    let Some(last) = rounds.last().copied().map(|last| last.max(clock.round)) else { return };
     let slots = [Slot::Owner, Slot::Manager, Slot::ManagersManager];
     for remind in &m.rule.remind {
         for (slot, round) in slots.into_iter().flat_map(|slot| rounds.iter().map(move |round| (slot, *round))) {
@@ -115,7 +118,9 @@ fn adopt(m: &Matter<'_>, clock: &mut Clock, keys: &BTreeMap<EffectId, String>, o
             let effect = m.effect_id(clock, &remind.name, slot.as_str(), Channel::Task);
             let Some(task) = keys.get(&effect) else { continue };
             let sending = sending(&remind.name, slot);
-            note(clock, StepState { sending: sending.clone(), at: m.now(), fate: StepFate::Fired });
+            if is_current(clock, effect) {
+                note(clock, StepState { sending: sending.clone(), at: m.now(), fate: StepFate::Fired });
+            }
             let status = TaskFields { status: Some(TaskStatus::Open), ..TaskFields::default() };
             let memo = clock.tasks.entry(effect).or_insert_with(|| tasks::new_memo(sending, status));
             memo.id.get_or_insert_with(|| task.clone());

@@ -52,6 +52,8 @@ impl Matter<'_> {
             rule_version: self.rule.version,
             extended: None,
             planned: Default::default(),
+            waited_secs: 0,
+            owned_before: None,
         };
         if let Some(previous) = previous {
             tasks::carry_over(previous, &mut clock);
@@ -111,8 +113,9 @@ impl Matter<'_> {
         if clock.ignored {
             return;
         }
-        let counted = clock.violation.as_ref().is_some_and(|violation| !violation.withdrawn);
-        clock.state = if counted { ClockState::Violated } else { ClockState::Running };
+        // A grant after the violation lets the clock run to another deadline; the violation stays counted.
+        let violated = counted(clock).is_some_and(|violation| clock.deadline <= at.max(violation.at));
+        clock.state = if violated { ClockState::Violated } else { ClockState::Running };
         clock.silenced_at = None;
         out.journal.push(self.entry(clock, What::Resumed, why));
         if let Some(away) = away {
@@ -131,11 +134,9 @@ impl Matter<'_> {
 
     /// The work is done: in time, or after the deadline.
     pub(super) fn meet(&self, clock: &mut Clock, done: Instant, out: &mut Draft) {
-        let in_time = done < clock.deadline || clock.state == ClockState::Silenced;
+        self.withdraw(clock, done, out);
+        let in_time = counted(clock).is_none() && (done < clock.deadline || clock.state == ClockState::Silenced);
         let (state, what) = if in_time { (ClockState::Met, What::Met) } else { (ClockState::MetLate, What::MetLate) };
-        if in_time {
-            self.withdraw(clock, done, out);
-        }
         clock.state = state;
         clock.held = None;
         clock.silenced_at = None;
@@ -152,14 +153,16 @@ impl Matter<'_> {
         clock.state = ClockState::Violated;
         clock.silenced_at = None;
         let passed = format!("not done by {}", last_in_time(clock));
-        let why = match &mut clock.violation {
-            Some(violation) => {
-                violation.withdrawn = false;
-                format!("{passed}; counted once an episode")
-            }
-            None => {
-                clock.violation =
-                    Some(Violation { at: clock.deadline, owner: owner.cloned(), enforceable, withdrawn: false });
+        let why = match &clock.violation {
+            Some(violation) if !violation.withdrawn => format!("{passed}; counted once an episode"),
+            Some(_) | None => {
+                clock.violation = Some(Violation {
+                    at: clock.deadline,
+                    owner: owner.cloned(),
+                    enforceable,
+                    previous_owner: clock.owned_before.clone().filter(|before| !enforceable && Some(before) != owner),
+                    withdrawn: false,
+                });
                 let blame = if enforceable {
                     "a reminder had reached the owner in time, or the rule has none"
                 } else if clock.without_blame {
@@ -179,8 +182,8 @@ impl Matter<'_> {
 
     /// Takes a violation back because a fact from before the deadline arrived after it was decided.
     pub(super) fn withdraw(&self, clock: &mut Clock, fact: Instant, out: &mut Draft) {
-        let deadline = clock.deadline;
-        if let Some(violation) = clock.violation.as_mut().filter(|violation| !violation.withdrawn && fact < deadline) {
+        let taken_back = |violation: &&mut Violation| !violation.withdrawn && fact < violation.at;
+        if let Some(violation) = clock.violation.as_mut().filter(taken_back) {
             violation.withdrawn = true;
             let why = format!(
                 "the violation is taken back: what happened at {} was before the deadline and arrived later",
@@ -191,11 +194,10 @@ impl Matter<'_> {
     }
 
     /// Falls silent: what has not been sent yet is superseded, open tasks stay.
-    pub(super) fn silence(&self, clock: &mut Clock, at: Instant, out: &mut Draft) {
+    pub(super) fn silence(&self, clock: &mut Clock, at: Instant, because: &str, out: &mut Draft) {
         clock.state = ClockState::Silenced;
         clock.silenced_at = Some(at);
-        let text = self.rule.silenced_while.as_ref().map_or("", |condition| &condition.text);
-        let why = format!("`{text}` since {}", moment(at, clock.zone));
+        let why = format!("{because} since {}", moment(at, clock.zone));
         out.journal.push(self.entry(clock, What::Silenced, why));
         tasks::take_back(clock, out);
     }
@@ -207,7 +209,7 @@ impl Matter<'_> {
         let why = format!("not silent any more since {}", moment(at, clock.zone));
         out.journal.push(self.entry(clock, What::Unsilenced, why));
         self.give_up(clock, from, at, "fell into the silence", out);
-        if at >= clock.deadline && clock.held.is_none() {
+        if at >= clock.deadline && clock.held.is_none() && !self.is_stopped() {
             let owner = self.record.owner.clone();
             self.violate(clock, owner.as_ref(), out);
         }
@@ -219,17 +221,23 @@ impl Matter<'_> {
         if !clock.state.is_live() {
             return;
         }
-        let deadline = self.deadline(clock.zero, clock.zone);
+        let deadline = self.due(clock);
         if deadline != clock.deadline {
             clock.deadline = deadline;
             clock.round = clock.round.saturating_add(1);
             self.move_due_dates(clock);
         }
+        self.replan_round(clock);
         let why = format!("{why}; to be done by {}", last_in_time(clock));
         out.journal.push(self.entry(clock, What::Replanned, why));
         // What fell due a moment ago was due under the old rule too, as a rule.
         self.give_up(clock, None, self.now() - LATE, "would lie in the past after the change", out);
     }
+}
+
+/// The violation that counts, if there is one.
+pub(super) fn counted(clock: &Clock) -> Option<&Violation> {
+    clock.violation.as_ref().filter(|violation| !violation.withdrawn)
 }
 
 /// Ends a clock, also one whose rule is no more; `entry` makes the journal entry.
@@ -247,9 +255,8 @@ pub(super) fn void(
         ClockState::Met | ClockState::MetLate => return,
         ClockState::Void => {}
         ClockState::Running | ClockState::Silenced | ClockState::Violated => {
-            let counted = clock.violation.as_ref().is_some_and(|violation| !violation.withdrawn);
             clock.state = ClockState::Void;
-            let stays = if counted { "; the violation stays counted" } else { "" };
+            let stays = if counted(clock).is_some() { "; the violation stays counted" } else { "" };
             let why = format!("{} since {}; open tasks are closed{stays}", ending(by), moment(at, clock.zone));
             out.journal.push(entry(clock, What::Void, why));
         }

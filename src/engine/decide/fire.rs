@@ -6,11 +6,11 @@ use dealclock_model::{Effect, EffectId, Event, Instant, PersonId, What, Write};
 
 use super::clock::note;
 use super::matter::{Matter, sending};
-use super::plan::Coming;
+use super::plan::{Coming, is_current};
 use super::recipient::name;
 use super::tasks::slot_of;
 use super::{Draft, tasks};
-use crate::rules::{Missed, Remind, Slot};
+use crate::rules::{Missed, Mode, Remind, Slot};
 
 impl<'a> Matter<'a> {
     /// Decides what a clock does now that its time has come, as far as the record is known to be as of `as_of`.
@@ -18,6 +18,9 @@ impl<'a> Matter<'a> {
     /// When `waited`, reminders go on older data. A violation never does.
     pub(super) fn come_due(&self, clock: &mut Clock, as_of: Instant, waited: bool, out: &mut Draft) {
         let now = self.now();
+        if self.is_stopped() {
+            return;
+        }
         if let Some(until) = clock.held {
             if until <= now {
                 self.release_unanswered(clock, out);
@@ -85,6 +88,11 @@ impl<'a> Matter<'a> {
         let effect = self.effect_id(clock, &remind.name, slot.as_str(), lead);
         let zone = self.desk.people.zone_of(Some(&recipient.person));
         let subject = remind.subject.render(&self.scene(clock, zone));
+        // What nobody gets takes no room in anybody's day.
+        if self.rule.mode == Mode::Shadow {
+            self.write(clock, remind, slot, &recipient.person, out);
+            return;
+        }
         let question = Event::Ask {
             record: self.id.clone(),
             rule: self.rule.key.clone(),
@@ -101,7 +109,7 @@ impl<'a> Matter<'a> {
         let mut reminders = clock.asked.values().chain(clock.unsettled.values());
         reminders.any(|known| known.sending.step == remind.name && known.to == *person && !known.superseded)
             || clock.tasks.iter().any(|(effect, task)| {
-                effect.episode() == clock.episode
+                is_current(clock, *effect)
                     && task.open
                     && task.sending.step == remind.name
                     && task.wrote.owner.as_ref() == Some(person)

@@ -2,9 +2,11 @@
 
 use chrono::Duration;
 use dealclock_model::case::{Clock, ClockState, EndedBy, RecordCase};
-use dealclock_model::{FieldName, Instant, PersonId, Value, What};
+use dealclock_model::{FieldName, Instant, PersonId, Record, Value, What};
 
 use super::Draft;
+use super::clock::counted;
+use super::extension::{self, Turn};
 use super::matter::Matter;
 use crate::condition::{Row, Verdict};
 use crate::rules::Reopen;
@@ -20,6 +22,8 @@ pub(super) struct Occasion<'a> {
     pub(super) restored: bool,
     /// Who owned the record until now: a deadline that passed before belongs to them.
     pub(super) owner_before: Option<&'a PersonId>,
+    /// The record as it was before, where it was known.
+    pub(super) before: Option<&'a Record>,
     /// The state before, where there was one, to tell whether a verdict is news.
     pub(super) row_before: Option<&'a Row<'a>>,
     /// Verdicts that change nothing are no news: many records are read for the first time.
@@ -36,6 +40,17 @@ pub(super) enum Late {
     Unseen,
     /// All: rules were edited.
     All,
+}
+
+impl Late {
+    /// Whether a rule or approval looks at the record for the first time.
+    pub(super) fn is_first(self, unseen: bool) -> bool {
+        match self {
+            Late::None => false,
+            Late::Unseen => unseen,
+            Late::All => true,
+        }
+    }
 }
 
 /// What a rule's conditions say.
@@ -68,11 +83,7 @@ pub(super) fn judge(
     if unseen {
         case.seen.insert(m.rule.key.clone());
     }
-    let first = match how.backlog {
-        Late::None => false,
-        Late::Unseen => unseen,
-        Late::All => true,
-    };
+    let first = how.backlog.is_first(unseen);
     let known = case.clocks.remove(&m.rule.key);
     let facts = Facts::read(m, row, at, known.as_ref().is_some_and(|clock| clock.ended.is_none()));
     let clock = match known {
@@ -88,7 +99,10 @@ pub(super) fn judge(
         }
     };
     if let Some(mut clock) = clock {
-        follow_silence(m, &mut clock, &facts, at, out);
+        match m.rule.extension {
+            Some(_) => extension::follow(m, case, &mut clock, Turn { before: how.before, at, first }, out),
+            None => follow_silence(m, &mut clock, &facts, at, out),
+        }
         case.clocks.insert(m.rule.key.clone(), clock);
     }
 }
@@ -98,12 +112,15 @@ fn go_on(m: &Matter<'_>, clock: &mut Clock, facts: &Facts, at: Instant, how: Occ
     let in_time = facts.done.is_some_and(|done| done < clock.deadline);
     // The same state told again is no later fact; a clock that entered after its deadline waits for its timer.
     let passed = at >= clock.deadline && at > clock.since;
-    if clock.state == ClockState::Running && clock.held.is_none() && passed && !in_time {
+    // What was granted after the violation does not make late work timely.
+    let latest = counted(clock).map_or(clock.deadline, |violation| violation.at);
+    let decides = clock.held.is_none() && !m.is_stopped();
+    if clock.state == ClockState::Running && decides && passed && !in_time {
         m.violate(clock, how.owner_before, out);
     }
     match (facts.done, clock.state) {
         (Some(done), ClockState::Running | ClockState::Silenced | ClockState::Violated) => m.meet(clock, done, out),
-        (Some(done), ClockState::MetLate) if in_time => m.meet(clock, done, out),
+        (Some(done), ClockState::MetLate) if done < latest => m.meet(clock, done, out),
         (Some(_), ClockState::Met | ClockState::MetLate | ClockState::Void) => {}
         (None, ClockState::Met | ClockState::MetLate) if facts.applies => {
             m.resume(clock, at, "the work is not done any more", out);
@@ -112,7 +129,7 @@ fn go_on(m: &Matter<'_>, clock: &mut Clock, facts: &Facts, at: Instant, how: Occ
         (None, _) => {}
     }
     if !facts.applies {
-        if clock.state == ClockState::Violated && at < clock.deadline {
+        if clock.state == ClockState::Violated {
             m.withdraw(clock, at, out);
         }
         m.end(clock, at, facts.ending, out);
@@ -165,11 +182,11 @@ fn goes_on(m: &Matter<'_>, clock: &Clock, at: Instant, restored: bool) -> bool {
 /// Lets a live clock fall silent or speak again.
 fn follow_silence(m: &Matter<'_>, clock: &mut Clock, facts: &Facts, at: Instant, out: &mut Draft) {
     match clock.state {
-        ClockState::Running if facts.silent => m.silence(clock, at, out),
+        ClockState::Running if facts.silent => m.silence(clock, at, &silence_text(m), out),
         ClockState::Silenced if !facts.silent => m.unsilence(clock, at, out),
         ClockState::Violated if facts.silent && at < clock.deadline => {
             m.withdraw(clock, at, out);
-            m.silence(clock, at, out);
+            m.silence(clock, at, &silence_text(m), out);
         }
         ClockState::Running
         | ClockState::Silenced
@@ -178,6 +195,10 @@ fn follow_silence(m: &Matter<'_>, clock: &mut Clock, facts: &Facts, at: Instant,
         | ClockState::MetLate
         | ClockState::Void => {}
     }
+}
+
+fn silence_text(m: &Matter<'_>) -> String {
+    m.rule.silenced_while.as_ref().map(|condition| format!("`{}`", condition.text)).unwrap_or_default()
 }
 
 /// Tells why no clock starts, when that is news.

@@ -6,7 +6,9 @@
 mod absorb;
 mod clock;
 mod digest;
+mod extension;
 mod fire;
+mod hearings;
 mod intake;
 mod judge;
 mod matter;
@@ -20,6 +22,8 @@ mod record;
 mod replay;
 mod request;
 mod settle;
+mod shadow;
+mod tamper;
 mod tasks;
 mod words;
 

@@ -1,14 +1,16 @@
 //! What a clock has still to do, and when it wants to be woken for it.
 
+use std::collections::BTreeMap;
+
 use chrono::Duration;
 use chrono_tz::Tz;
-use dealclock_model::case::{Clock, ClockState, StepFate, StepState};
-use dealclock_model::{Instant, PersonId, What};
+use dealclock_model::case::{Clock, ClockState, Planned, StepFate, StepState};
+use dealclock_model::{EffectId, Instant, PersonId, StepName, What};
 
 use super::Draft;
 use super::matter::{Matter, sending};
 use crate::rules::{Remind, Slot};
-use crate::time::{Allowed, Workdays};
+use crate::time::{Allowed, Workdays, local_date, resolve};
 
 /// A step later than this counts as missed: sent while the daemon was down, it would come as a surprise.
 pub(super) const LATE: Duration = Duration::hours(1);
@@ -44,8 +46,84 @@ impl<'a> Matter<'a> {
         let recipient = self.recipient(slot).map(|recipient| recipient.person);
         let zone = self.desk.people.zone_of(recipient.as_ref());
         let send_time = self.desk.people.profile.send_time;
-        let nominal = self.reckoning(clock.zone).nominal(clock.zero, remind.at, send_time, zone);
-        self.allowed(recipient.as_ref(), zone).move_to(nominal, clock.zero, clock.deadline)
+        let nominal = match clock.planned.get(&remind.name) {
+            Some(Planned::On(date)) => resolve(*date, send_time, zone),
+            Some(Planned::At(instant)) => *instant,
+            None => self.reckoning(clock.zone).nominal(clock.zero, remind.at, send_time, zone),
+        };
+        let since = clock.extended.as_ref().map_or(clock.zero, |extended| extended.at.max(clock.zero));
+        self.allowed(recipient.as_ref(), zone).move_to(nominal, since, clock.deadline)
+    }
+
+    /// Plans the reminders of a round that a decision began: those later than now come again at their old distance to the
+    /// deadline, also those that were sent; where none is left, the rule's last one comes at half the remaining time.
+    pub(super) fn plan_round(&self, clock: &mut Clock, out: &mut Draft) {
+        let now = self.now();
+        clock.planned = self.distances(clock);
+        let mut again = Vec::new();
+        for (place, remind) in self.rule.remind.iter().enumerate() {
+            for slot in remind.to.iter().copied() {
+                let coming = Coming { at: self.send_at(clock, remind, slot), place, remind, slot };
+                if coming.at > now {
+                    again.push(sending(&remind.name, slot));
+                } else if clock_fate(clock, remind, slot).is_none() {
+                    self.resolve_step(clock, &coming, StepFate::Dropped, "would lie in the past", out);
+                }
+            }
+        }
+        if let Some(last) = self.rule.remind.last().filter(|_| again.is_empty()) {
+            clock
+                .planned
+                .insert(last.name.clone(), Planned::At(now + (clock.deadline - now).max(Duration::zero()) / 2));
+            again.extend(last.to.iter().map(|slot| sending(&last.name, *slot)));
+        }
+        clock.steps.retain(|state| !again.contains(&state.sending));
+    }
+
+    /// Plans the reminders of a later round anew after the rule or the deadline changed: sent ones stay sent. One at half the
+    /// remaining time has no distance to the deadline, and keeps its time.
+    pub(super) fn replan_round(&self, clock: &mut Clock) {
+        if clock.extended.is_none() {
+            return;
+        }
+        let plain = self.deadline(clock.zero, clock.zone);
+        let old = std::mem::take(&mut clock.planned);
+        clock.planned = self.distances(clock);
+        if let Some(extended) = &mut clock.extended {
+            extended.before = plain;
+        }
+        let Some(last) = self.rule.remind.last() else { return };
+        let to_come = last.to.iter().any(|slot| clock_fate(clock, last, *slot).is_none());
+        let passed = last.to.iter().all(|slot| self.send_at(clock, last, *slot) <= self.now());
+        if let Some(kept @ Planned::At(instant)) = old.get(&last.name)
+            && to_come
+            && passed
+            && (self.now()..clock.deadline).contains(instant)
+        {
+            clock.planned.insert(last.name.clone(), *kept);
+        }
+    }
+
+    /// Where each reminder lies when it keeps its distance to the deadline: dates for days, the rest in its own unit.
+    fn distances(&self, clock: &Clock) -> BTreeMap<StepName, Planned> {
+        let reckoning = self.reckoning(clock.zone);
+        let plain = self.deadline(clock.zero, clock.zone);
+        let last_date = |deadline: Instant| local_date(deadline - Duration::seconds(1), clock.zone);
+        let place = |remind: &Remind| {
+            let unit = remind.at.unit;
+            match (reckoning.days_of(unit), reckoning.date(clock.zero, remind.at)) {
+                (Some(days), Some(date)) => {
+                    let distance = days.count_between(date, last_date(plain));
+                    Planned::On(days.nth_before(last_date(clock.deadline), distance))
+                }
+                (Some(_) | None, _) => {
+                    let nominal = reckoning.deadline(clock.zero, remind.at, None);
+                    let distance = reckoning.counted(nominal, plain, unit);
+                    Planned::At(reckoning.before(clock.deadline, distance, unit))
+                }
+            }
+        };
+        self.rule.remind.iter().map(|remind| (remind.name.clone(), place(remind))).collect()
     }
 
     /// When a reminder may reach a person: their own hours where known, else the rule's calendar, outside quiet hours.
@@ -59,6 +137,9 @@ impl<'a> Matter<'a> {
 
     /// When the clock next does something by itself.
     pub(super) fn next_at(&self, clock: &Clock) -> Option<Instant> {
+        if self.is_stopped() {
+            return None;
+        }
         match (clock.state, clock.held) {
             (ClockState::Running, Some(until)) => Some(until),
             (ClockState::Running, None) => {
@@ -97,6 +178,12 @@ impl<'a> Matter<'a> {
         out.journal.push(self.step_entry(clock, &coming.remind.name, What::Superseded, why));
         clock.steps.push(StepState { sending, at: self.now(), fate });
     }
+}
+
+/// Whether an effect belongs to the reminders that a clock has now: to its episode, and to no round before the last decision
+/// about its request.
+pub(super) fn is_current(clock: &Clock, effect: EffectId) -> bool {
+    effect.episode() == clock.episode && effect.round() >= clock.extended.as_ref().map_or(0, |extended| extended.round)
 }
 
 /// What became of a step for a slot, if anything did.

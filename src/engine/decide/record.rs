@@ -5,15 +5,17 @@ use dealclock_model::case::{Clock, ClockState, EndedBy, Gone, RecordCase, StepFa
 use dealclock_model::event::{Origin, Release};
 use dealclock_model::record::FieldHistory;
 use dealclock_model::{
-    Case, CaseId, Change, ChangeState, EffectId, Entry, Event, Instant, PersonId, Record, RecordId, RecordRef, RuleKey,
-    What,
+    Case, CaseId, Change, ChangeState, EffectId, Entry, Event, Instant, Outcome, PersonId, Record, RecordId, RecordRef,
+    RuleKey, What,
 };
 
 use super::judge::{Late, Occasion, judge};
 use super::matter::Matter;
 use super::replay::replay;
+use super::request::{self, Hearing, Said};
 use super::settle::{origin, settle};
-use super::{Decision, Desk, Draft, absorb, clock, tasks};
+use super::words::ending;
+use super::{Decision, Desk, Draft, absorb, clock, notice, reason, shadow, tamper, tasks};
 use crate::rules::{Absence, Rule};
 use crate::time::local::later;
 
@@ -25,7 +27,7 @@ pub(super) fn decide(desk: Desk<'_>, id: &RecordRef, case: &RecordCase, event: &
         Event::Changed { change, history, origin, as_of } => sitting.change(change, history, *origin, *as_of),
         Event::Due { as_of, waited } => sitting.come_due(*as_of, *waited),
         Event::Settled { effect, outcome } => {
-            settle(id, &mut sitting.case, *effect, outcome, desk.now, &mut sitting.out);
+            sitting.settle(*effect, outcome);
         }
         Event::RulesChanged => sitting.judge_anew(),
         Event::PersonChanged => sitting.follow_persons(),
@@ -42,23 +44,22 @@ pub(super) fn decide(desk: Desk<'_>, id: &RecordRef, case: &RecordCase, event: &
         }
         Event::Hold { rule, until } => sitting.hold(rule, *until),
         Event::Release { rule, how } => sitting.release(rule, *how),
-        Event::Entered { .. }
-        | Event::Ask { .. }
-        | Event::Answered { .. }
-        | Event::Ruled { .. }
-        | Event::Looked { .. }
-        | Event::Noted(_)
-        | Event::Made(_) => {}
+        Event::Ruled { rule, episode, round, step, by, ruling, way, comment } => {
+            let (episode, round, ruling, way, comment) = (*episode, *round, *ruling, *way, comment.as_deref());
+            sitting.hear(rule, Said { episode, round, step, by, ruling, way, comment });
+        }
+        Event::Looked { native, tasks, as_of } => sitting.look(native, tasks, *as_of),
+        Event::Entered { .. } | Event::Ask { .. } | Event::Answered { .. } | Event::Noted(_) | Event::Made(_) => {}
     }
     sitting.conclude()
 }
 
 /// One record's case under decision.
-struct Sitting<'a> {
-    desk: Desk<'a>,
-    id: &'a RecordRef,
-    case: RecordCase,
-    out: Draft,
+pub(super) struct Sitting<'a> {
+    pub(super) desk: Desk<'a>,
+    pub(super) id: &'a RecordRef,
+    pub(super) case: RecordCase,
+    pub(super) out: Draft,
     /// How soon to be woken again for what is overdue.
     patience: Duration,
 }
@@ -86,7 +87,8 @@ impl<'a> Sitting<'a> {
     /// Carries clocks over to the rules as they are now: a removed rule's are void, an edited one's are planned anew.
     fn follow_rules(&mut self) {
         let now = self.desk.now;
-        let gone: Vec<RuleKey> = self.case.seen.iter().filter(|key| self.rule(key).is_none()).cloned().collect();
+        let known = |key: &RuleKey| self.rule(key).is_some() || self.approval(key).is_some();
+        let gone: Vec<RuleKey> = self.case.seen.iter().filter(|key| !known(key)).cloned().collect();
         for key in gone {
             self.case.seen.remove(&key);
             let Some(clock) = self.case.clocks.get_mut(&key) else { continue };
@@ -107,6 +109,7 @@ impl<'a> Sitting<'a> {
                 }
             });
         }
+        self.follow_approvals();
     }
 
     /// The CRM shows the record in a state.
@@ -178,22 +181,37 @@ impl<'a> Sitting<'a> {
         let row_before = before.as_ref().map(|before| layout.row(before, person(before)));
         let how = Occasion {
             owner_before: before.as_ref().unwrap_or(&record).owner.as_ref(),
+            before: before.as_ref(),
             row_before: row_before.as_ref(),
             ..how
         };
+        // A box that was ticked before the rule first looked counts as granted; on a clock that begins later it is news.
+        let mut begun = Vec::new();
         for rule in self.desk.rules.about(self.id.object, &self.id.connection) {
             let matter = Matter { desk: self.desk, id: self.id, rule, record: &record };
+            if !self.case.clocks.contains_key(&rule.key) && !how.backlog.is_first(!self.case.seen.contains(&rule.key)) {
+                begun.push(rule.key.clone());
+            }
             judge(&matter, &row, &mut self.case, at, how, &mut self.out);
         }
+        self.watch_grants(&record, before.as_ref(), at, &begun);
+        self.follow_asking(&record, before.as_ref(), at, how.backlog);
         let parked = before.as_ref().and_then(|before| before.parked.as_ref());
         if let Some(why) = record.parked.as_ref().filter(|why| Some(*why) != parked) {
             self.out.journal.push(record_entry(self.desk.now, What::Parked, why));
         }
-        let handed_over = before.is_some_and(|before| before.owner != record.owner);
+        let handed_over = before.filter(|before| before.owner != record.owner);
         self.case.record = Some(record);
-        if handed_over {
-            self.each_clock(|m, clock, out| m.hand_over(clock, true, out));
+        if let Some(before) = handed_over {
+            self.each_clock(|m, clock, out| {
+                if clock.ended.is_none() && before.owner.is_some() {
+                    clock.owned_before.clone_from(&before.owner);
+                }
+                m.hand_over(clock, true, out);
+            });
         }
+        reason::attend(self.desk, self.id, &mut self.case, &mut self.out);
+        notice::tell(self.desk, self.id, &mut self.case, &mut self.out);
     }
 
     fn disappear(&mut self, gone: Gone, at: Instant) {
@@ -208,13 +226,19 @@ impl<'a> Sitting<'a> {
             if clock.ended.is_some() {
                 return;
             }
-            if clock.state == ClockState::Running && clock.held.is_none() && clock.deadline <= at {
+            let decides = clock.held.is_none() && !m.is_stopped();
+            if clock.state == ClockState::Running && decides && clock.deadline <= at {
                 m.violate(clock, m.record.owner.as_ref(), out);
             }
-            if clock.state == ClockState::Violated && at < clock.deadline {
+            if clock.state == ClockState::Violated {
                 m.withdraw(clock, at, out);
             }
             m.end(clock, at, by, out);
+        });
+        let why = ending(by);
+        self.each_request(|hearing, request, out| {
+            hearing.close_not_needed(request, at, why, out);
+            hearing.close_told(request);
         });
         if let Gone::Merged(into) = &gone {
             self.tell_survivor(into);
@@ -235,6 +259,11 @@ impl<'a> Sitting<'a> {
         let as_of = self.case.as_of.unwrap_or(as_of);
         self.patience = Duration::seconds(if waited { 60 } else { 5 });
         if self.case.gone.is_none() {
+            self.each_request(|hearing, request, out| {
+                if !hearing.desk.rules.stopped.contains(&hearing.key) {
+                    hearing.come_due(request, as_of, out);
+                }
+            });
             self.each_clock(|m, clock, out| m.come_due(clock, as_of, waited, out));
         }
     }
@@ -256,10 +285,33 @@ impl<'a> Sitting<'a> {
         self.each_clock(|m, clock, out| {
             m.hand_over(clock, false, out);
             let extends = m.rule.absence == Absence::Extend && clock.state.is_live();
-            if extends && m.deadline(clock.zero, clock.zone) != clock.deadline {
+            if extends && m.due(clock) != clock.deadline {
                 m.replan(clock, "the owner's absences changed", out);
             }
         });
+        self.each_request(|hearing, request, out| hearing.follow_people(request, out));
+    }
+
+    /// An effect of the case has an outcome.
+    fn settle(&mut self, effect: EffectId, outcome: &Outcome) {
+        let desk = self.desk;
+        let known = settle(self.id, &mut self.case, effect, outcome, desk.now, &mut self.out)
+            || tamper::settle(desk, &mut self.case, effect, outcome, &mut self.out)
+            || reason::settle(desk, self.id, &mut self.case, effect, outcome, &mut self.out);
+        if known {
+            return;
+        }
+        let Some(record) = self.case.record.take() else { return };
+        for (key, request) in &mut self.case.requests {
+            let ours = match Hearing::of_key(desk, self.id, &record, key) {
+                Some(hearing) => hearing.settle(request, effect, outcome, &mut self.out),
+                None => request::settle_abandoned(desk, self.id, key, request, effect, outcome, &mut self.out),
+            };
+            if ours {
+                break;
+            }
+        }
+        self.case.record = Some(record);
     }
 
     fn recover(&mut self, keys: &[(EffectId, String)]) {
@@ -333,6 +385,12 @@ impl<'a> Sitting<'a> {
     /// Decides the updates of tasks and the next wake-up.
     fn conclude(mut self) -> Decision {
         let now = self.desk.now;
+        self.catch_up();
+        for (key, request) in &mut self.case.requests {
+            request::tend(self.desk, self.id, key, request, &mut self.out);
+        }
+        reason::attend(self.desk, self.id, &mut self.case, &mut self.out);
+        notice::tell(self.desk, self.id, &mut self.case, &mut self.out);
         for (rule, clock) in &mut self.case.clocks {
             for (creation, task) in &mut clock.tasks {
                 self.out.effects.extend(tasks::reconcile(&origin(self.id, rule, now), *creation, task));
@@ -345,7 +403,14 @@ impl<'a> Sitting<'a> {
                 let next = m.next_at(clock);
                 wake_at = [wake_at, next].into_iter().flatten().min();
             });
+            self.each_request(|hearing, request, _| {
+                let stopped = hearing.desk.rules.stopped.contains(&hearing.key);
+                let next = hearing.next_at(request).filter(|_| !stopped);
+                wake_at = [wake_at, next].into_iter().flatten().min();
+            });
+            wake_at = [wake_at, reason::next_at(&self.case)].into_iter().flatten().min();
         }
+        shadow::keep_back(self.desk, &CaseId::Record(self.id.clone()), &mut self.out);
         let again = later(now, self.patience);
         let wake_at = wake_at.map(|at| if at > now { at } else { again });
         self.out.conclude(Case::Record(Box::new(self.case)), wake_at, now)

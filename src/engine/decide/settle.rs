@@ -6,9 +6,10 @@ use dealclock_model::{CaseId, EffectId, Instant, Outcome, RecordRef, RuleKey, Wh
 
 use super::Draft;
 use super::clock::note;
+use super::plan::is_current;
 use super::tasks::{self, Origin, task_entry};
 
-/// Takes note of an effect's outcome.
+/// Takes note of an effect's outcome; whether it was one of a clock.
 pub(super) fn settle(
     id: &RecordRef,
     case: &mut RecordCase,
@@ -16,12 +17,12 @@ pub(super) fn settle(
     outcome: &Outcome,
     now: Instant,
     out: &mut Draft,
-) {
+) -> bool {
     for (rule, clock) in &mut case.clocks {
         if let Some(reminder) = clock.unsettled.remove(&effect) {
             let origin = origin(id, rule, now);
             settle_reminder(&origin, clock, effect, reminder, outcome, out);
-            return;
+            return true;
         }
         let mut tasks = clock.tasks.values_mut();
         let updated = tasks.find(|task| task.pending.as_ref().is_some_and(|pending| pending.effect == effect));
@@ -30,9 +31,10 @@ pub(super) fn settle(
             let (what, why, written) = update_outcome(outcome);
             out.journal.push(task_entry(&origin, effect, &task.sending.step, what, why));
             tasks::settle_update(task, written);
-            return;
+            return true;
         }
     }
+    false
 }
 
 /// Where updates of a record's tasks come from.
@@ -78,7 +80,7 @@ fn settle_reminder(
                 tasks::settle_creation(clock, effect, receipt.id.clone(), origin.now);
                 return;
             }
-            if reminder.superseded && effect.episode() == clock.episode {
+            if reminder.superseded && is_current(clock, effect) {
                 note(clock, StepState { sending: reminder.sending, at: origin.now, fate: StepFate::Fired });
             }
         }

@@ -8,6 +8,7 @@ use dealclock_model::{CaseId, Effect, EffectId, Entry, Instant, PersonId, RuleKe
 use super::Draft;
 use super::clock::note;
 use super::matter::Matter;
+use super::plan::is_current;
 use super::recipient::{Standing, name, standing};
 use crate::rules::Slot;
 use crate::time::{local_date, resolve};
@@ -32,12 +33,17 @@ pub(super) fn close_all(clock: &mut Clock) {
 /// Lets a later reminder take the place of the earlier ones of its slot: their tasks are wanted completed, and what is not
 /// written yet is taken back.
 pub(super) fn close_earlier(clock: &mut Clock, later: &Sending, out: &mut Draft) {
-    let earlier = |sending: &Sending| sending.slot == later.slot && sending.step != later.step;
-    for task in clock.tasks.values_mut().filter(|task| earlier(&task.sending)) {
+    let round = clock.extended.as_ref().map_or(0, |extended| extended.round);
+    // The same step of an earlier round is an earlier reminder too.
+    let earlier = |effect: &EffectId, sending: &Sending| {
+        sending.slot == later.slot && (sending.step != later.step || effect.round() < round)
+    };
+    for (_, task) in clock.tasks.iter_mut().filter(|(effect, task)| earlier(effect, &task.sending)) {
         task.want.status = Some(TaskStatus::Done);
     }
     let mut taken = Vec::new();
-    for (effect, reminder) in clock.unsettled.iter_mut().filter(|(_, reminder)| earlier(&reminder.sending)) {
+    let unsettled = clock.unsettled.iter_mut();
+    for (effect, reminder) in unsettled.filter(|(effect, reminder)| earlier(effect, &reminder.sending)) {
         if !reminder.superseded {
             reminder.superseded = true;
             out.superseded.push(*effect);
@@ -244,7 +250,7 @@ pub(super) fn settle_update(task: &mut TaskMemo, written: bool) {
 /// nothing later took its place, and closed otherwise.
 pub(super) fn settle_creation(clock: &mut Clock, creation: EffectId, id: Option<String>, at: Instant) {
     let alive = clock.state.is_live() || clock.state == ClockState::Violated;
-    let current = creation.episode() == clock.episode;
+    let current = is_current(clock, creation);
     let Some(task) = clock.tasks.get(&creation) else { return };
     let (sending, unwanted) = (task.sending.clone(), task.want.status == Some(TaskStatus::Done));
     let place = clock.steps.iter().position(|state| state.sending == sending);

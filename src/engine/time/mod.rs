@@ -2,6 +2,7 @@
 
 pub mod allowed;
 pub mod local;
+pub mod pause;
 pub mod reckon;
 pub mod schedule;
 pub mod workdays;

@@ -41,7 +41,7 @@ impl Reckoning<'_> {
     }
 
     /// The local date on which a span of days ends; `None` for hours and minutes.
-    fn date(&self, zero: Instant, span: Span) -> Option<NaiveDate> {
+    pub fn date(&self, zero: Instant, span: Span) -> Option<NaiveDate> {
         let from = local_date(zero, self.zone);
         match span.unit {
             Unit::Days if span.count == 0 => Some(from),
@@ -65,7 +65,7 @@ impl Reckoning<'_> {
     }
 
     /// The instant at which so much working time has passed.
-    fn working_time(&self, zero: Instant, length: Duration) -> Instant {
+    pub(super) fn working_time(&self, zero: Instant, length: Duration) -> Instant {
         let mut left = length;
         if left <= Duration::zero() {
             return zero;
@@ -87,7 +87,7 @@ impl Reckoning<'_> {
     }
 
     /// The working spells of a date as instants, in order and without overlap.
-    fn spells(&self, date: NaiveDate) -> Vec<(Instant, Instant)> {
+    pub(super) fn spells(&self, date: NaiveDate) -> Vec<(Instant, Instant)> {
         let mut ranges = self.office.ranges(date);
         ranges.sort_unstable();
         let mut spells: Vec<(Instant, Instant)> = Vec::with_capacity(ranges.len());

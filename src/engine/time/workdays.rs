@@ -1,6 +1,6 @@
 //! Which days count, and which hours of them: a calendar's or a person's, without holidays and days away.
 
-use chrono::{Datelike, NaiveDate, NaiveTime};
+use chrono::{Datelike, Days, NaiveDate, NaiveTime};
 use dealclock_model::Profile;
 use dealclock_model::time::{DateRange, WorkingHours};
 
@@ -81,7 +81,31 @@ impl Workdays<'_> {
         (0..count).fold(date, |date, _| self.first_from(add_days(date, 1)))
     }
 
-    fn first_from(&self, date: NaiveDate) -> NaiveDate {
+    /// The `count`th counting date before `date`.
+    pub fn nth_before(&self, date: NaiveDate, count: u32) -> NaiveDate {
+        if self.is_every_day() {
+            return date.checked_sub_days(Days::new(u64::from(count))).unwrap_or(date);
+        }
+        (0..count).fold(date, |date, _| {
+            let mut earlier = std::iter::successors(date.pred_opt(), NaiveDate::pred_opt).take(MOST_DAYS as usize);
+            earlier.find(|date| self.is_working(*date)).unwrap_or(date)
+        })
+    }
+
+    /// How many counting dates lie after `from` and not after `to`.
+    pub fn count_between(&self, from: NaiveDate, to: NaiveDate) -> u32 {
+        if to <= from {
+            return 0;
+        }
+        if self.is_every_day() {
+            return u32::try_from((to - from).num_days()).unwrap_or(u32::MAX);
+        }
+        let dates = from.iter_days().skip(1).take_while(|date| *date <= to);
+        u32::try_from(dates.filter(|date| self.is_working(*date)).count()).unwrap_or(u32::MAX)
+    }
+
+    /// The date itself or the next that counts.
+    pub fn first_from(&self, date: NaiveDate) -> NaiveDate {
         let mut candidates = (0..MOST_DAYS).map(|days| add_days(date, days));
         candidates.find(|date| self.is_working(*date)).unwrap_or_else(|| far().date_naive())
     }

@@ -1,0 +1,43 @@
+//! Rules that run in shadow: everything is decided and journalled, and nothing leaves.
+
+use dealclock_model::{CaseId, Effect, Entry, Event, Outcome, People, PersonId, Receipt, What, Write};
+
+use super::recipient::name;
+use super::{Desk, Draft};
+use crate::rules::Mode;
+
+/// Keeps back the effects of rules that run in shadow: the journal tells what would have been written, and the case goes on
+/// as if it had been.
+pub(super) fn keep_back(desk: Desk<'_>, case: &CaseId, out: &mut Draft) {
+    let in_shadow = |effect: &Effect| desk.rules.by_key.get(&effect.rule).is_some_and(|rule| rule.mode == Mode::Shadow);
+    let (kept, leaving) = std::mem::take(&mut out.effects).into_iter().partition(in_shadow);
+    out.effects = leaving;
+    for effect in Vec::from_iter::<Vec<Effect>>(kept) {
+        out.journal.push(Entry {
+            at: desk.now,
+            rule: Some(effect.rule),
+            episode: effect.id.episode(),
+            step: Some(effect.step),
+            effect: Some(effect.id),
+            what: What::Shadowed,
+            why: format!("would have {}; the rule runs in shadow", deed(desk.people, &effect.write)),
+        });
+        let outcome = Outcome::Applied(Receipt { id: None, found: false, kept: Vec::new() });
+        out.posts.push((case.clone(), Event::Settled { effect: effect.id, outcome }));
+    }
+}
+
+fn deed(people: &People, write: &Write) -> String {
+    let to = |person: &PersonId| name(people, person).to_owned();
+    match write {
+        Write::CreateTask(task) => format!("written a task to {}", to(&task.owner)),
+        Write::UpdateTask(_) => "changed a task".to_owned(),
+        Write::UpdateRecord(update) => {
+            let fields: Vec<_> = update.set.keys().map(|field| format!("`{field}`")).collect();
+            format!("set {} of the record", fields.join(", "))
+        }
+        Write::SendEmail(mail) | Write::SendCrmEmail(mail) => format!("sent a mail to {}", to(&mail.to)),
+        Write::SubmitApproval(_) => "handed the record in at the CRM's own approval process".to_owned(),
+        Write::Notify(notice) => format!("shown a notice to {}", to(&notice.to)),
+    }
+}
