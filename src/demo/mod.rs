@@ -3,6 +3,7 @@
 mod files;
 mod play;
 mod report;
+mod story;
 mod tally;
 
 use std::path::{Path, PathBuf};
@@ -62,11 +63,12 @@ fn judge(play: &Play, args: &DemoArgs, context: &Context, place: &Place) -> Resu
     let tallies = tally::count(&loaded)?;
     let (mut counts, mut told) = (Vec::new(), Vec::new());
     for scene in &play.scenes {
-        let (audited, stories) = scene.judge();
+        let judged = scene.judge();
         let violations = counted.get(scene.connection).copied().unwrap_or_default();
         let tally = tallies.get(scene.connection).copied().unwrap_or_default();
+        let audited = judged.audited.clone();
         counts.push(Count { scene, audited, violations, tally, calls: scene.sandbox.calls() });
-        told.push(stories);
+        told.push(judged);
     }
     let outcome = Outcome { args, counts };
     context.output.document(&outcome.document());

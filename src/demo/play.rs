@@ -1,7 +1,7 @@
 //! The sandboxes of a demo: one company in each CRM, all in one virtual time.
 
 use dealclock_daemon::cli::Failure;
-use dealclock_sandbox::audit::{AuditReport, AuditedRule, Story, Tolerance, audit, stories};
+use dealclock_sandbox::audit::{AuditReport, AuditedRule, Message, Story, Tolerance, audit, digests, stories};
 use dealclock_sandbox::company::{Company, CompanyOptions};
 use dealclock_sandbox::time::{Director, TimeMode, VirtualTime, routes};
 use dealclock_sandbox::{App, Crm, Sandbox, serve_with};
@@ -26,6 +26,16 @@ pub struct Scene {
     /// Where it is served.
     pub address: String,
     app: App,
+}
+
+/// What the auditor finds in a CRM, and what people saw there.
+pub struct Judged {
+    /// What the auditor finds.
+    pub audited: AuditReport,
+    /// What people saw, in order.
+    pub stories: Vec<Story>,
+    /// The digests that managers read, in order.
+    pub digests: Vec<Message>,
 }
 
 /// Everything that plays in one virtual time, for as long as it is not dropped.
@@ -96,10 +106,14 @@ impl Scene {
     }
 
     /// What the auditor finds, and what people saw.
-    pub fn judge(&self) -> (AuditReport, Vec<Story>) {
+    pub fn judge(&self) -> Judged {
         let dump = self.sandbox.dump();
         let rule = AuditedRule::running_example(&self.company, &dump);
         let tolerance = Tolerance::usual(self.company.start);
-        (audit(&dump, &rule, &tolerance), stories(&dump, &rule, &tolerance))
+        Judged {
+            audited: audit(&dump, &rule, &tolerance),
+            stories: stories(&dump, &rule, &tolerance),
+            digests: digests(&dump, &rule),
+        }
     }
 }

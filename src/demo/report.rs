@@ -1,8 +1,7 @@
 //! What the demo prints: progress, what people in the company saw, and the auditor's count.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::mem::{Discriminant, discriminant};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,19 +9,20 @@ use chrono::{DateTime, Utc};
 use dealclock_daemon::cli::{DemoArgs, Failure, Output, table};
 use dealclock_daemon::config::Loaded;
 use dealclock_daemon::launch::open_store;
-use dealclock_model::{CaseId, Object, RecordId, RecordRef, What};
+use dealclock_model::{CaseId, Entry, Object, RecordId, RecordRef, What};
 use dealclock_sandbox::Calls;
-use dealclock_sandbox::audit::{AuditReport, Story, StoryKind};
+use dealclock_sandbox::audit::AuditReport;
 use dealclock_sandbox::time::VirtualTime;
 use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use super::play::{Play, Scene};
+use super::play::{Judged, Play, Scene};
+use super::story;
 use super::tally::Tally;
 
-/// Deals whose whole story is told, on all connections together.
-const STORIES: usize = 6;
+/// The rule that the auditor judges; another one is on trial.
+const RULE: &str = "proposal";
 
 /// What came of the demo.
 pub struct Outcome<'a> {
@@ -158,7 +158,7 @@ pub async fn show_progress(time: VirtualTime, start: DateTime<Utc>, end: DateTim
     }
 }
 
-/// Violations that the daemon counted on each connection, by its journal.
+/// Violations of the running example that the daemon counted on each connection, by its journal.
 pub fn count_violations(loaded: &Loaded) -> Result<BTreeMap<String, u64>, Failure> {
     let store = open_store(&loaded.config)?;
     let mut counted = BTreeMap::new();
@@ -171,7 +171,8 @@ pub fn count_violations(loaded: &Loaded) -> Result<BTreeMap<String, u64>, Failur
             for id in ids {
                 let record = RecordRef { connection: connection.clone(), object: Object::Opportunity, id };
                 let journal = store.journal(&CaseId::Record(record), None, usize::MAX)?;
-                let times = |what| journal.iter().filter(|(_, entry)| entry.what == what).count() as u64;
+                let ours = |entry: &Entry| entry.rule.as_ref().is_some_and(|rule| rule.as_str() == RULE);
+                let times = |what| journal.iter().filter(|(_, entry)| entry.what == what && ours(entry)).count() as u64;
                 *violations += times(What::Violated).saturating_sub(times(What::Withdrawn));
             }
             after = Some(last);
@@ -181,13 +182,13 @@ pub fn count_violations(loaded: &Loaded) -> Result<BTreeMap<String, u64>, Failur
 }
 
 /// Tells what people saw on each connection, and the counts.
-pub fn tell(stories: &[Vec<Story>], outcome: &Outcome<'_>, kept: Option<&Path>, output: Output) {
+pub fn tell(told: &[Judged], outcome: &Outcome<'_>, kept: Option<&Path>, output: Output) {
     let several = outcome.counts.len() > 1;
-    for (count, stories) in outcome.counts.iter().zip(stories) {
+    for (count, judged) in outcome.counts.iter().zip(told) {
         if several {
             output.text(format_args!("{} ({})", count.scene.crm.label().bold(), count.scene.connection));
         }
-        tell_stories(stories, STORIES / outcome.counts.len(), output);
+        story::tell(judged, outcome.counts.len(), output);
     }
     for count in &outcome.counts {
         if several {
@@ -209,40 +210,6 @@ pub fn tell(stories: &[Vec<Story>], outcome: &Outcome<'_>, kept: Option<&Path>, 
              `dealclock run` beside it; README.md shows how.",
         ),
     }
-}
-
-fn tell_stories(stories: &[Story], deals: usize, output: Output) {
-    let mut by_deal: BTreeMap<&str, Vec<&Story>> = BTreeMap::new();
-    for story in stories {
-        by_deal.entry(&story.deal).or_default().push(story);
-    }
-    output.text("What some of them saw, each in their own time:\n");
-    for deal in telling_deals(&by_deal, deals) {
-        output.text(format_args!("{}", format_args!("deal {deal}").bold()));
-        for story in &by_deal[deal] {
-            let at = story.at.with_timezone(&story.zone).format("%a %-d %b %H:%M");
-            output.text(format_args!("  {at}  {}", story.text));
-        }
-        output.text("");
-    }
-}
-
-/// The deals that together show the most kinds of things.
-fn telling_deals<'a>(by_deal: &BTreeMap<&'a str, Vec<&Story>>, deals: usize) -> Vec<&'a str> {
-    let kinds = |deal: &str| -> HashSet<Discriminant<StoryKind>> {
-        by_deal[deal].iter().map(|story| discriminant(&story.kind)).collect()
-    };
-    let (mut seen, mut told) = (HashSet::new(), Vec::new());
-    while told.len() < deals {
-        let fresh = |deal: &str| kinds(deal).iter().filter(|kind| !seen.contains(*kind)).count();
-        let rest = by_deal.keys().copied().filter(|deal| !told.contains(deal));
-        let Some(next) = rest.max_by_key(|deal| (fresh(deal), kinds(deal).len(), std::cmp::Reverse(*deal))) else {
-            break;
-        };
-        seen.extend(kinds(next));
-        told.push(next);
-    }
-    told
 }
 
 fn show_count(count: &Count<'_>, output: Output) {

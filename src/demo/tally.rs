@@ -50,7 +50,8 @@ impl Tally {
             Happened::DigestSent => self.digests_sent += 1,
             Happened::ReportMade => self.reports_made += 1,
             Happened::RequestClosed {
-                state: RequestState::Open | RequestState::NotNeeded | RequestState::TakenBack, ..
+                state: RequestState::Open | RequestState::NotNeeded | RequestState::TakenBack,
+                ..
             }
             | Happened::Started { .. }
             | Happened::Met { .. }

@@ -16,10 +16,12 @@ use serde_json::Value;
 const SEED: u64 = 5;
 const DAYS: u32 = 2;
 
-/// What makes a reminder the same reminder: its key, what it says, to whom and when.
+/// What makes a reminder the same reminder: its key, what it says, to whom and when. Other tasks ask and tell.
 fn reminders(dump: &Dump) -> BTreeSet<[String; 4]> {
     let properties = ["dealclock_key", "hs_task_subject", "hubspot_owner_id", "hs_timestamp"];
-    let tasks = dump.records["tasks"].iter().filter(|task| task.value(properties[0]).is_some());
+    let reminds =
+        |subject: &str| ["Prepare a proposal for ", "Proposal for "].iter().any(|begin| subject.starts_with(begin));
+    let tasks = dump.records["tasks"].iter().filter(|task| task.value(properties[1]).is_some_and(reminds));
     tasks.map(|task| properties.map(|name| task.value(name).unwrap_or_default().to_owned())).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::discounts;
 use super::due;
 use super::episode::{Episode, Mode};
 use super::quiet;
@@ -38,6 +39,7 @@ pub(super) fn compare<'a>(ledger: &Ledger<'a>, tasks: &[Task<'a>]) -> AuditRepor
         report.details.push(found);
     }
     report.details.extend(requests::inspect(ledger, tasks, &mut report.requests));
+    report.details.extend(discounts::inspect(ledger, tasks));
     report.details.extend(quiet::inspect(ledger, tasks));
     report.tasks_completed = count(tasks.iter().filter(|task| task.completed_by_daemon_at().is_some()));
     report.violated = violations(ledger, tasks, &expected);

@@ -70,12 +70,12 @@ impl<'a> Teller<'_, 'a> {
     }
 
     fn discounts(&mut self) {
-        let [discount, approved] = self.ledger.words.discount;
-        for version in self.set_by_hand(discount) {
+        let Some(discount) = &self.ledger.rule.discount else { return };
+        for version in self.set_by_hand(&discount.field) {
             let Some(percent) = &version.value else { continue };
             self.add(version.at, StoryKind::Discount, format!("the rep enters a discount of {percent} %"));
         }
-        for version in self.versions(approved) {
+        for version in self.versions(&discount.granted_as) {
             if self.by_hand(version) || version.value.as_deref() != Some("true") {
                 continue;
             }

@@ -5,6 +5,7 @@
 mod asking;
 mod compare;
 mod deal;
+mod discounts;
 mod due;
 mod episode;
 mod errands;
@@ -12,6 +13,7 @@ mod hours;
 mod local;
 mod people;
 mod quiet;
+mod reading;
 mod reminder;
 mod report;
 mod requests;
@@ -21,8 +23,9 @@ mod task;
 mod upkeep;
 mod words;
 
+pub use reading::{Message, digests};
 pub use report::{AuditReport, Finding, Matter, RequestsFound, ViolationFound};
-pub use rule::{AuditedRule, AuditedStep, AuditedWayOut, Tolerance};
+pub use rule::{AuditedDiscount, AuditedRule, AuditedStep, AuditedWayOut, Tolerance};
 pub use stories::{Story, StoryKind, stories};
 
 use std::collections::BTreeMap;

@@ -6,7 +6,9 @@ use chrono::{DateTime, Duration, NaiveTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use crate::company::{ACCOUNT_ZONE, COMPLEX, Company, MANAGER_DECISION, OUTCOME, REQUEST_APPROVED, Stage};
+use crate::company::{
+    ACCOUNT_ZONE, COMPLEX, Company, DISCOUNT, DISCOUNT_APPROVED, MANAGER_DECISION, OUTCOME, REQUEST_APPROVED, Stage,
+};
 use crate::dump::Dump;
 use crate::options::Crm;
 
@@ -29,6 +31,8 @@ pub struct AuditedRule {
     pub silenced_while: String,
     /// The way out, where the rule has one: then the checkbox silences only while its request is open.
     pub way_out: Option<AuditedWayOut>,
+    /// The approval of discounts, where there is one.
+    pub discount: Option<AuditedDiscount>,
     /// What the subjects of a rule on trial begin with: nothing may come of it.
     pub on_trial: Option<String>,
     /// What the subject of a digest begins with: one for each reader and day.
@@ -60,6 +64,19 @@ pub struct AuditedWayOut {
     pub outcome: (String, String),
 }
 
+/// The approval of discounts, in one step or two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedDiscount {
+    /// The number field of deals.
+    pub field: String,
+    /// The checkbox that only the approval ticks.
+    pub granted_as: String,
+    /// Above this somebody has to approve.
+    pub one_above: Decimal,
+    /// Above this somebody else has to approve as well.
+    pub two_above: Decimal,
+}
+
 /// One reminder of the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditedStep {
@@ -82,6 +99,10 @@ impl AuditedRule {
                 ["Complex__c", "Request_Approved__c", "Manager_Decision__c", "Dealclock_Outcome__c", "Dealclock_Key__c"]
             }
         };
+        let [discount, discount_approved] = match dump.crm {
+            Crm::HubSpot => [DISCOUNT, DISCOUNT_APPROVED],
+            Crm::Salesforce => ["Discount_Percent__c", "Discount_Approved__c"],
+        };
         let step =
             |name: &str, days, subject: &str| AuditedStep { name: name.to_owned(), days, subject: subject.to_owned() };
         let cast = &company.cast;
@@ -100,6 +121,12 @@ impl AuditedRule {
                 grace_days: 1,
                 decision: (decision.to_owned(), "Approved".to_owned()),
                 outcome: (outcome.to_owned(), "approved".to_owned()),
+            }),
+            discount: Some(AuditedDiscount {
+                field: discount.to_owned(),
+                granted_as: discount_approved.to_owned(),
+                one_above: Decimal::from(10),
+                two_above: Decimal::from(20),
             }),
             on_trial: Some("On trial: ".to_owned()),
             digest: Some("How the proposals stand".to_owned()),

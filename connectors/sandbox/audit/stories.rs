@@ -193,7 +193,11 @@ impl<'a> Teller<'_, 'a> {
             let (at, who, title) = (after.from, self.owner_name(after.from), self.title(after.from));
             match (before.mode, after.mode) {
                 (Mode::Running | Mode::Away, Mode::Silenced) => {
-                    self.add(at, StoryKind::SilencedByComplex, format!("{who} ticks Complex on {title}: all is quiet"));
+                    self.add(
+                        at,
+                        StoryKind::SilencedByComplex,
+                        format!("{who} ticks Complex on {title}: its clock stands still"),
+                    );
                 }
                 (Mode::Silenced, Mode::Running) => {
                     self.add(
@@ -215,7 +219,7 @@ impl<'a> Teller<'_, 'a> {
             }
         }
         if let Some(first) = self.episode.stretches.first().filter(|first| first.mode == Mode::Silenced) {
-            let text = format!("{} is Complex from the beginning: all is quiet", self.title(first.from));
+            let text = format!("{} is Complex from the beginning: its clock stands still", self.title(first.from));
             self.add(first.from, StoryKind::SilencedByComplex, text);
         }
     }

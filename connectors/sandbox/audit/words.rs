@@ -1,6 +1,6 @@
 //! What each CRM calls the things that the auditor looks at.
 
-use crate::company::{DELAY_REASON, DISCOUNT, DISCOUNT_APPROVED};
+use crate::company::DELAY_REASON;
 use crate::options::Crm;
 
 /// The words of one CRM.
@@ -28,8 +28,6 @@ pub(super) struct Words {
     pub(super) office_hours: Option<&'static str>,
     /// The picklist in which a rep says why.
     pub(super) reason: &'static str,
-    /// The discount of a deal, and the checkbox that its approval ticks.
-    pub(super) discount: [&'static str; 2],
     /// Where a change comes from that a person made.
     pub(super) by_hand: &'static str,
 }
@@ -60,7 +58,6 @@ const HUBSPOT: Words = Words {
     hours: "hs_working_hours",
     office_hours: None,
     reason: DELAY_REASON,
-    discount: [DISCOUNT, DISCOUNT_APPROVED],
     by_hand: "CRM_UI",
 };
 
@@ -81,6 +78,5 @@ const SALESFORCE: Words = Words {
     hours: "",
     office_hours: Some("BusinessHours"),
     reason: "Delay_Reason__c",
-    discount: ["Discount_Percent__c", "Discount_Approved__c"],
     by_hand: "page",
 };

@@ -47,6 +47,7 @@ impl Account {
         rule.managers = BTreeMap::new();
         rule.fallback = None;
         rule.way_out = None;
+        rule.discount = None;
         let owners = [REP, COLLEAGUE].map(|id| OwnerDump {
             id: id.to_owned(),
             user_id: String::new(),

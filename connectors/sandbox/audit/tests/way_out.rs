@@ -1,7 +1,7 @@
 //! The way out: who is asked, what a decision makes of the clock, and what must never be.
 
 use super::*;
-use crate::company::{MANAGER_DECISION, OUTCOME, REQUEST_APPROVED};
+use crate::company::{DISCOUNT, DISCOUNT_APPROVED, MANAGER_DECISION, OUTCOME, REQUEST_APPROVED};
 
 const MANAGER: &str = "41629713";
 /// When the rep ticks Complex: between both reminders.
@@ -155,6 +155,24 @@ fn what_somebody_grants_themselves_does_not_stand() {
     tampered().check(&[Matter::TamperingStands]);
     let report = tampered().carried_out("2026-03-04T15:05:00Z", REQUEST_APPROVED, "false").check(&[]);
     assert_eq!((report.requests.set_back, report.requests.granted), (1, 0));
+}
+
+#[test]
+fn a_large_discount_takes_two_who_approve_it() {
+    let asks = |percent: &str| {
+        let account = Account::with_way_out().deal(ASKED, DISCOUNT, percent);
+        account.titled("2026-03-04T15:01:00Z", MANAGER, "Decide: a discount", KEYS[2])
+    };
+    let found = |account: Account| -> Vec<Matter> {
+        let ours = [Matter::NotAsked, Matter::GrantedUndecided];
+        account.audit().faults().map(|fault| fault.what).filter(|what| ours.contains(what)).collect()
+    };
+    let granted = |account: Account| found(account.carried_out("2026-03-04T20:01:00Z", DISCOUNT_APPROVED, "true"));
+    assert_eq!(found(Account::with_way_out().deal(ASKED, DISCOUNT, "12")), [Matter::NotAsked]);
+    assert_eq!(found(Account::with_way_out().deal(ASKED, DISCOUNT, "10")), []);
+    assert_eq!(granted(asks("12")), [Matter::GrantedUndecided]);
+    assert_eq!(granted(asks("12").decided("approved")), []);
+    assert_eq!(granted(asks("25").decided("approved")), [Matter::GrantedUndecided]);
 }
 
 #[test]
