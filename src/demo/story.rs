@@ -1,5 +1,6 @@
 //! What people in the company saw: the course of some deals, and a digest as its reader has it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 
@@ -58,11 +59,12 @@ impl Wanted {
     /// The deal in which all of it happens, and most of the rest.
     fn find<'a>(&self, by_deal: &BTreeMap<&'a str, Vec<&Story>>, told: &[&str]) -> Option<&'a str> {
         let happens = |deal: &str, kind: &StoryKind| by_deal[deal].iter().filter(|story| story.kind == *kind).count();
-        let fits = |deal: &&&str| !told.contains(*deal) && self.kinds.iter().all(|kind| happens(deal, kind) > 0);
+        let fits = |deal: &&str| !told.contains(deal) && self.kinds.iter().all(|kind| happens(deal, kind) > 0);
         let decided = StoryKind::Decided { granted: true };
-        let rank =
-            |deal: &&&str| (happens(deal, &decided).min(2), kinds(&by_deal[**deal]).len(), std::cmp::Reverse(**deal));
-        by_deal.keys().filter(fits).max_by_key(rank).copied()
+        let fitting = by_deal.keys().copied().filter(fits);
+        let ranked =
+            fitting.map(|deal| ((happens(deal, &decided).min(2), kinds(&by_deal[deal]).len(), Reverse(deal)), deal));
+        ranked.max().map(|(_, deal)| deal)
     }
 }
 
@@ -77,8 +79,8 @@ fn further<'a>(by_deal: &BTreeMap<&'a str, Vec<&Story>>, told: &mut Vec<&'a str>
     while found.len() < deals {
         let fresh = |deal: &str| kinds(&by_deal[deal]).iter().filter(|kind| !seen.contains(*kind)).count();
         let rest = by_deal.keys().copied().filter(|deal| !told.contains(deal));
-        let rank = |deal: &&str| (fresh(deal), kinds(&by_deal[*deal]).len(), std::cmp::Reverse(*deal));
-        let Some(next) = rest.max_by_key(rank) else { break };
+        let ranked = rest.map(|deal| ((fresh(deal), kinds(&by_deal[deal]).len(), Reverse(deal)), deal));
+        let Some((_, next)) = ranked.max() else { break };
         seen.extend(kinds(&by_deal[next]));
         told.push(next);
         found.push(next);

@@ -17,9 +17,13 @@ use rand::{Rng, SeedableRng};
 use world::World;
 
 /// What a run was, so that nobody trusts one in which nothing happened.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct Run {
     reminders: u64,
+    /// Requests for more time, grants that were ticked, and grants by hand that were set back.
+    asked: u64,
+    granted: u64,
+    set_back: u64,
     faults: u64,
     crashes: u32,
     trace: u64,
@@ -48,10 +52,11 @@ fn misfortunes(crm: Crm) -> Vec<FaultRule> {
         Fault::Reorder,
         Fault::Missing { results: 1 },
     ];
+    let of_updates = [Fault::Drop { applied: true }, status(502, true), Fault::Partial { every: 2 }];
     // One reads by searches, which are posted; the other by queries, which are not.
-    let (creations, method) = match crm {
-        Crm::HubSpot => ("/crm/objects/tasks/batch/create", Some("POST")),
-        Crm::Salesforce => ("sf.collections.create", None),
+    let (creations, updates, method) = match crm {
+        Crm::HubSpot => ("/crm/objects/tasks/batch/create", "/crm/objects/deals/batch/update", Some("POST")),
+        Crm::Salesforce => ("sf.collections.create", "sf.collections.update", None),
     };
     let rule = |path: Option<&str>, chance, fault| FaultRule {
         method: method.map(str::to_owned),
@@ -62,7 +67,8 @@ fn misfortunes(crm: Crm) -> Vec<FaultRule> {
     };
     let creations = of_creations.into_iter().map(|fault| rule(Some(creations), 0.08, fault));
     let others = everywhere.into_iter().map(|fault| rule(None, 0.004, fault));
-    creations.chain(others).collect()
+    let updates = of_updates.into_iter().map(|fault| rule(Some(updates), 0.05, fault));
+    creations.chain(updates).chain(others).collect()
 }
 
 /// What befalls a run.
@@ -104,7 +110,15 @@ async fn simulate(crm: Crm, seed: u64, trouble: Trouble) -> Run {
     let faults = calls.statuses.iter().filter(|(status, _)| bad(**status)).map(|(_, count)| count).sum();
     let mut trace = DefaultHasher::new();
     serde_json::to_string(&world.sandbox.dump()).unwrap().hash(&mut trace);
-    Run { reminders: report.reminders_created, faults, crashes, trace: trace.finish() }
+    Run {
+        reminders: report.reminders_created,
+        asked: report.requests.asked,
+        granted: report.requests.granted,
+        set_back: report.requests.set_back,
+        faults,
+        crashes,
+        trace: trace.finish(),
+    }
 }
 
 /// Every property holds on either CRM: the engine and the daemon know of none.
@@ -128,14 +142,18 @@ async fn without_trouble_every_reminder_appears_once(crm: Crm) {
 }
 
 async fn through_faults_and_crashes_every_reminder_appears_once(crm: Crm) {
-    let mut total = Run { reminders: 0, faults: 0, crashes: 0, trace: 0 };
+    let mut total = Run::default();
     for seed in 1..=8 {
         let run = simulate(crm, seed, Trouble::FaultsAndCrashes).await;
         total.reminders += run.reminders;
+        total.asked += run.asked;
+        total.granted += run.granted;
+        total.set_back += run.set_back;
         total.faults += run.faults;
         total.crashes += run.crashes;
     }
     assert!(total.reminders >= 200 && total.faults >= 50 && total.crashes >= 40, "vacuous: {total:?}");
+    assert!(total.asked >= 30 && total.granted >= 10 && total.set_back >= 5, "vacuous: {total:?}");
 }
 
 async fn the_same_seed_gives_the_same_trace(crm: Crm) {

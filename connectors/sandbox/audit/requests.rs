@@ -20,7 +20,8 @@ pub(super) fn inspect(ledger: &Ledger<'_>, tasks: &[Task<'_>], found: &mut Reque
         let asking = asking.get(id).map_or(&[][..], Vec::as_slice);
         let case = Case { ledger, way_out, told, asking };
         case.count(found);
-        let wrong = case.not_asked().chain(case.granted_undecided()).chain(case.tampering_stands());
+        let wrong =
+            case.not_asked().chain(case.granted_undecided()).chain(case.tampering_stands()).chain(case.left_open());
         findings.extend(wrong.map(|what| Finding {
             what,
             deal: Some((*id).to_owned()),
@@ -111,6 +112,22 @@ impl Case<'_, '_> {
             watched && !repeated && latest < until && self.is_there_at(latest)
         });
         stands.map(|_| Matter::TamperingStands)
+    }
+
+    /// Tasks that still ask for a decision although there is none to take any more.
+    fn left_open(&self) -> impl Iterator<Item = Matter> {
+        // Where a discount is asked for as well, it cannot be told which of them a task is about.
+        let discount = self.ledger.rule.discount.as_ref();
+        let has_discount = discount.is_some_and(|discount| !self.versions(&discount.field).is_empty());
+        let plain = !has_discount && self.told.deal.record.life.is_empty();
+        let asked = self.told.asked.iter().filter(move |_| plain);
+        let closed = asked.filter_map(|asked| Some((asked.from, asked.to?)));
+        let over = closed.flat_map(|(from, to)| {
+            let latest = self.ledger.tolerance.latest(to);
+            let put = self.asking.iter().filter(move |task| from <= task.created_at() && task.created_at() <= to);
+            put.filter(move |task| latest < self.ledger.dump.at && task.completed().is_none_or(|done| latest < done.at))
+        });
+        over.filter(|task| task.touched_by_person(self.ledger.words.status).is_none()).map(|_| Matter::LeftOpen)
     }
 
     fn is_there_at(&self, at: DateTime<Utc>) -> bool {
