@@ -122,12 +122,19 @@ impl Case<'_, '_> {
         let plain = !has_discount && self.told.deal.record.life.is_empty();
         let asked = self.told.asked.iter().filter(move |_| plain);
         let closed = asked.filter_map(|asked| Some((asked.from, asked.to?)));
-        let over = closed.flat_map(|(from, to)| {
-            let latest = self.ledger.tolerance.latest(to);
-            let put = self.asking.iter().filter(move |task| from <= task.created_at() && task.created_at() <= to);
-            put.filter(move |task| latest < self.ledger.dump.at && task.completed().is_none_or(|done| latest < done.at))
+        closed.flat_map(|(from, to)| self.open_beyond(from, to)).map(|_| Matter::LeftOpen)
+    }
+
+    /// The tasks that asked between two instants and still ask a while after the second.
+    fn open_beyond(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<&Task<'_>> {
+        let latest = self.ledger.tolerance.latest(to);
+        let put = self.asking.iter().copied().filter(|task| from <= task.created_at() && task.created_at() <= to);
+        let over = put.filter(|task| {
+            let open = task.completed().is_none_or(|done| latest < done.at);
+            let theirs = task.touched_by_person(self.ledger.words.status).is_some();
+            latest < self.ledger.dump.at && open && !theirs
         });
-        over.filter(|task| task.touched_by_person(self.ledger.words.status).is_none()).map(|_| Matter::LeftOpen)
+        over.collect()
     }
 
     fn is_there_at(&self, at: DateTime<Utc>) -> bool {
