@@ -347,3 +347,6 @@ impl Matter<'_> {
         self.reckoning(clock.zone).rounded_up(deadline, rule.deadline.unit, rule.deadline_time)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,11 @@ use chrono::Duration;
 use dealclock_model::event::{Origin, Release, StormAnswer};
 use dealclock_model::fault::Source;
 use dealclock_model::record::field;
+use dealclock_model::request::{NativeSeen, TaskSeen};
 use dealclock_model::{
     Case, CaseId, Change, ChangeState, ConnectionId, Effect, EffectId, Event, FieldName, Instant, Object, Outcome,
-    People, Person, PersonId, Profile, Receipt, Record, RecordId, RecordRef, RuleKey, Value, Write,
+    People, Person, PersonId, Profile, Receipt, Record, RecordId, RecordRef, RuleKey, Ruling, StepName, Value, Way,
+    Write,
 };
 use proptest::prelude::*;
 
@@ -50,6 +52,30 @@ subject = "Quick"
 
 [calendar.office]
 hours = "09:00-17:00"
+
+[rule.way-out]
+object = "opportunity"
+when = 'amount >= 50000'
+until = 'stage == "Sent"'
+deadline = "3d"
+[[rule.way-out.remind]]
+at = "1d"
+to = ["owner"]
+via = ["task"]
+subject = "Way out"
+[rule.way-out.extension]
+requested_by = "complex"
+granted_as = "request_approved"
+grants = "5d"
+approval = "more-time"
+
+[approval.more-time]
+reopens_when = ["amount up"]
+[[approval.more-time.step]]
+approver = "owner.manager"
+remind = ["6h"]
+escalate = { after = "12h", to = "owner.manager.manager" }
+timeout = { after = "1d" }
 "#;
 
 fn ruleset() -> Ruleset {
@@ -112,8 +138,13 @@ fn record(amount: i64, stage: &str, entered: i64, sent: Option<i64>, complex: bo
 fn a_record() -> impl Strategy<Value = Record> {
     let stage = prop::sample::select(vec!["Open", "Open", "Sent", "Lost"]);
     let owner = prop::sample::select(vec!["rep", "rep", "other", "", "stranger"]);
-    (0..3i64, stage, 0..120i64, prop::option::weighted(0.2, 0..150i64), prop::bool::weighted(0.2), owner).prop_map(
-        |(amount, stage, entered, sent, complex, owner)| record(amount * 40_000, stage, entered, sent, complex, owner),
+    let boxes = (prop::bool::weighted(0.3), prop::bool::weighted(0.2));
+    (0..3i64, stage, 0..120i64, prop::option::weighted(0.2, 0..150i64), boxes, owner).prop_map(
+        |(amount, stage, entered, sent, (complex, granted), owner)| {
+            let mut record = record(amount * 40_000, stage, entered, sent, complex, owner);
+            record.fields.insert(FieldName::from("request_approved"), Value::Bool(granted));
+            record
+        },
     )
 }
 
@@ -132,12 +163,48 @@ fn a_change() -> impl Strategy<Value = Event> {
     })
 }
 
+/// Somebody says something about a request that may or may not wait for it.
+fn a_ruling() -> impl Strategy<Value = Event> {
+    let by = prop::sample::select(vec!["boss", "boss", "rep", "stranger"]);
+    let ruling = prop::sample::select(vec![Ruling::Approve, Ruling::Reject]);
+    (1..3u32, 0..3u32, by, ruling).prop_map(|(episode, round, by, ruling)| Event::Ruled {
+        rule: RuleKey::from("way-out"),
+        episode,
+        round,
+        step: StepName::from("step-1"),
+        by: PersonId::from(by),
+        ruling,
+        way: Way::Link,
+        comment: None,
+    })
+}
+
+/// The CRM shows a run of its own approval process and a task.
+fn a_look() -> impl Strategy<Value = Event> {
+    let ruling = || prop::sample::select(vec![None, None, Some(Ruling::Approve), Some(Ruling::Reject)]);
+    (ruling(), ruling(), 0..20usize, any::<bool>(), 0..200i64).prop_map(|(native, outcome, task, done, hour)| {
+        let run = NativeSeen {
+            id: "run".to_owned(),
+            effect: None,
+            ruling: native,
+            by: None,
+            comment: None,
+            submitted_at: at(hour),
+            decided_at: native.map(|_| at(hour + 1)),
+        };
+        let task = TaskSeen { task: format!("T{task}"), done, outcome, owner: None, at: at(hour) };
+        Event::Looked { native: vec![run], tasks: vec![task], as_of: at(hour + 2) }
+    })
+}
+
 fn an_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         8 => a_change(),
         6 => (0..250i64, any::<bool>()).prop_map(|(as_of, waited)| Event::Due { as_of: at(as_of), waited }),
         1 => Just(Event::RulesChanged),
         1 => Just(Event::PersonChanged),
+        2 => a_ruling(),
+        2 => a_look(),
         1 => (0..200i64).prop_map(|until| Event::Hold { rule: RuleKey::from("proposal"), until: at(until) }),
         1 => prop::sample::select(vec![Release::Start, Release::From(at(50)), Release::Ignore])
             .prop_map(|how| Event::Release { rule: RuleKey::from("proposal"), how }),
@@ -233,6 +300,8 @@ proptest! {
     ) {
         let run = |step: i64| {
             let mut bench = Bench::new();
+            // Which of several reminders has room in a day depends on when they are decided.
+            bench.people.profile.max_per_person_per_day = 20;
             let case = CaseId::Record(record_ref());
             let change = Change { record: record_ref(), stamp: at(0), state: ChangeState::Present(state.clone()) };
             let event =
@@ -329,6 +398,7 @@ fn running() -> Bench {
     let event = Event::Changed { change: Box::new(change), history: Vec::new(), origin: Origin::Poll, as_of: at(0) };
     bench.take(CaseId::Record(record_ref()), event, at(0), true);
     bench.rules.rules.by_key.remove("quick");
+    bench.rules.rules.by_key.remove("way-out");
     bench.take(CaseId::Record(record_ref()), Event::RulesChanged, at(0), true);
     bench.written.clear();
     bench
@@ -363,6 +433,7 @@ fn a_moved_deadline_is_a_new_round_with_ids_of_its_own() {
     let longer = Source::new("laws.toml", RULES.replace("deadline = \"5d\"", "deadline = \"9d\""));
     bench.rules = Ruleset::read(&[longer], &BTreeMap::new(), &|_| Err(String::new())).unwrap();
     bench.rules.rules.by_key.remove("quick");
+    bench.rules.rules.by_key.remove("way-out");
     bench.take(CaseId::Record(record_ref()), Event::RulesChanged, at(1), true);
     bench.take(CaseId::Record(record_ref()), Event::Due { as_of: at(26), waited: false }, at(26), true);
     let rounds: Vec<u32> = bench.written.iter().map(|effect| effect.id.round()).collect();

@@ -1,11 +1,13 @@
 //! What comes next for a record, and why a rule does not apply to it: the answers of `explain` and `status`.
 
+use chrono_tz::Tz;
 use dealclock_model::case::{Clock, ClockState, Gone, RecordCase};
-use dealclock_model::{Instant, People, Record, RecordRef, RuleKey};
+use dealclock_model::{Instant, People, Record, RecordRef, Request, RequestState, RuleKey};
 
 use super::Desk;
 use super::matter::Matter;
 use super::recipient::name;
+use super::request::Hearing;
 use super::words::{last_in_time, moment};
 use crate::condition::Verdict;
 use crate::rules::{Calendars, Rule, Rules};
@@ -48,6 +50,7 @@ pub fn outlook(
         .filter_map(|rule| Some((rule, case.clocks.get(&rule.key)?)))
         .flat_map(|(rule, clock)| of_clock(&Matter { desk, id, rule, record }, clock))
         .collect();
+    upcoming.extend(case.requests.iter().filter_map(|(key, request)| of_request(desk, id, case, record, key, request)));
     upcoming.sort_by(|one, other| (one.at, &one.rule).cmp(&(other.at, &other.rule)));
     upcoming
 }
@@ -56,25 +59,92 @@ pub fn outlook(
 pub fn why_not(rules: &Rules, people: &People, id: &RecordRef, case: &RecordCase) -> Vec<WhyNot> {
     let owner = case.record.as_ref().and_then(|record| record.owner.as_ref());
     let person = owner.and_then(|owner| people.get(owner));
-    rules
-        .about(id.object, &id.connection)
-        .map(|rule| {
-            let clock = case.clocks.get(&rule.key);
-            let why = match (&case.record, &case.gone) {
-                (_, Some(Gone::Deleted)) => "the record is deleted".to_owned(),
-                (_, Some(Gone::Merged(into))) => format!("the record was merged into {into}"),
-                (None, None) => "the record has not been read yet".to_owned(),
-                (Some(record), None) => {
-                    let row = rules.layout.row(record, person);
-                    judgement(rule, clock, record, &row)
-                }
-            };
-            WhyNot { rule: rule.key.clone(), live: clock.is_some_and(|clock| clock.state.is_live()), why }
-        })
-        .collect()
+    let of_approvals = rules.asking(id.object, &id.connection).filter_map(|(_, approval)| {
+        let key = approval.request_key();
+        let request = case.requests.get(&key).filter(|_| case.gone.is_none())?;
+        let zone = people.zone_of(owner);
+        Some(WhyNot { rule: key, live: request.is_open(), why: standing_of(people, request, zone) })
+    });
+    let of_rules = rules.about(id.object, &id.connection).map(|rule| {
+        let clock = case.clocks.get(&rule.key);
+        let why = match (&case.record, &case.gone) {
+            (_, Some(Gone::Deleted)) => "the record is deleted".to_owned(),
+            (_, Some(Gone::Merged(into))) => format!("the record was merged into {into}"),
+            (None, None) => "the record has not been read yet".to_owned(),
+            (Some(record), None) => {
+                let row = rules.layout.row(record, person);
+                let why = judgement(rule, clock, record, &row);
+                with_request(people, why, clock, case.requests.get(&rule.key))
+            }
+        };
+        WhyNot { rule: rule.key.clone(), live: clock.is_some_and(|clock| clock.state.is_live()), why }
+    });
+    of_rules.chain(of_approvals).collect()
+}
+
+/// How a clock stands, and how the request of its episode does.
+fn with_request(people: &People, why: String, clock: Option<&Clock>, request: Option<&Request>) -> String {
+    let of_episode = clock.zip(request).filter(|(clock, request)| request.episode == clock.episode);
+    match of_episode {
+        Some((clock, request)) => {
+            format!("{why}; the request for more time {}", standing_of(people, request, clock.zone))
+        }
+        None => why,
+    }
+}
+
+/// How a request stands, for a person.
+fn standing_of(people: &People, request: &Request, zone: Tz) -> String {
+    let since = |at: Instant| moment(at, zone);
+    let end = request.decision.as_ref().map(|decision| decision.at).or(request.closed_at).unwrap_or(request.opened_at);
+    let by = request.decision.as_ref().and_then(|decision| decision.by.as_ref());
+    let by = by.map(|person| format!(" by {}", name(people, person))).unwrap_or_default();
+    match request.state {
+        RequestState::Open => {
+            format!("waits for {} since {}", awaited(people, request), since(request.opened_at))
+        }
+        RequestState::Granted => format!("was granted{by} at {}", since(end)),
+        RequestState::Refused => format!("was refused{by} at {}", since(end)),
+        RequestState::TimedOut => format!("was not decided in time, at {}", since(end)),
+        RequestState::Withdrawn => format!("was withdrawn at {}", since(end)),
+        RequestState::NotNeeded => format!("was not needed any more at {}", since(end)),
+        RequestState::TakenBack => {
+            format!("was granted and taken back at {}", since(request.closed_at.unwrap_or(end)))
+        }
+    }
+}
+
+/// Those whose word is missing.
+fn awaited(people: &People, request: &Request) -> String {
+    let asked = request.steps.last().map(|step| step.approvers.iter()).into_iter().flatten();
+    let waiting = asked.filter(|approver| approver.ruling.is_none());
+    let names: Vec<_> = waiting.map(|approver| name(people, &approver.person)).collect();
+    if names.is_empty() { "nobody who could be asked".to_owned() } else { names.join(" and ") }
+}
+
+fn of_request(
+    desk: Desk<'_>,
+    id: &RecordRef,
+    case: &RecordCase,
+    record: &Record,
+    key: &RuleKey,
+    request: &Request,
+) -> Option<Upcoming> {
+    if !request.is_open() || desk.rules.stopped.contains(key) {
+        return None;
+    }
+    let hearing = Hearing::of_key(desk, id, record, key)?;
+    let at = hearing.next_at(request)?;
+    let zone = case.clocks.get(key).map_or(desk.people.zone_of(record.owner.as_ref()), |clock| clock.zone);
+    let what =
+        format!("the request {}: reminded, escalated or timed out then", standing_of(desk.people, request, zone));
+    Some(Upcoming { at, rule: key.clone(), what })
 }
 
 fn of_clock(m: &Matter<'_>, clock: &Clock) -> Vec<Upcoming> {
+    if m.is_stopped() {
+        return Vec::new();
+    }
     let tell = |at, what| Upcoming { at, rule: m.rule.key.clone(), what };
     match (clock.state, clock.held) {
         (ClockState::Running | ClockState::Silenced, Some(until)) => {
@@ -122,6 +192,7 @@ fn judgement(rule: &Rule, clock: Option<&Clock>, record: &Record, row: &crate::c
     match clock.state {
         ClockState::Running if clock.held.is_some() => "held by the storm guard".to_owned(),
         ClockState::Running => format!("runs since {since}, to be done by {}", last_in_time(clock)),
+        ClockState::Silenced if rule.extension.is_some() => "silent while more time is asked for".to_owned(),
         ClockState::Silenced => {
             let text = rule.silenced_while.as_ref().map_or("", |condition| &condition.text);
             format!("silent while `{text}`")

@@ -39,12 +39,16 @@ impl Matter<'_> {
     pub(super) fn standard_body(&self, clock: &Clock, subject: &str) -> String {
         let record = self.record.name();
         let zero = clock.zero.with_timezone(&clock.zone).format("%Y-%m-%d");
-        let way_out = match &self.rule.silenced_while {
-            Some(silence) => format!(
+        let way_out = match (&self.rule.extension, &self.rule.silenced_while) {
+            (Some(extension), _) => format!(
+                "If that cannot be done, ask for more time before then: tick `{}` on the record and say why.",
+                extension.requested_by
+            ),
+            (None, Some(silence)) => format!(
                 "If that cannot be done, say so on the record before then ({}), or speak to your manager.",
                 silence.fields.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", ")
             ),
-            None => "If that cannot be done, speak to your manager before then.".to_owned(),
+            (None, None) => "If that cannot be done, speak to your manager before then.".to_owned(),
         };
         let mut paragraphs = vec![
             subject.to_owned(),

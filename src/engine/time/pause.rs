@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Instant {
-        crate::time::resolve(text[..10].parse().unwrap(), text[11..].parse().unwrap(), chrono_tz::Europe::Berlin)
+        resolve(text[..10].parse().unwrap(), text[11..].parse().unwrap(), chrono_tz::Europe::Berlin)
     }
 
     fn office_hours() -> WorkingHours {

@@ -1,0 +1,380 @@
+//! Rounds of a clock: what a decision about its request does to deadline, reminders and violation.
+
+use std::collections::BTreeMap;
+
+use dealclock_model::case::{Clock, ClockState};
+use dealclock_model::event::Origin;
+use dealclock_model::fault::Source;
+use dealclock_model::record::field;
+use dealclock_model::{
+    Case, CaseId, Change, ChangeState, ConnectionId, Event, FieldName, Object, People, Person, PersonId, Profile,
+    Record, RecordId, RecordRef, RuleKey, What,
+};
+
+use super::*;
+use crate::decide::{Desk, decide};
+use crate::rules::Ruleset;
+use crate::time::resolve;
+
+const ZONE: chrono_tz::Tz = chrono_tz::Europe::Berlin;
+
+const APPROVAL: &str = r#"
+[approval.more-time]
+[[approval.more-time.step]]
+approver = "owner.manager"
+timeout = { after = "30d" }
+
+[calendar.office]
+hours = "09:00-17:00"
+"#;
+
+/// A rule with a way out: its deadline, its reminders, and further keys of the rule and of the extension.
+fn rules(deadline: &str, reminders: &[&str], rule: &str, extension: &str) -> Ruleset {
+    let reminders: String = reminders
+        .iter()
+        .map(|at| {
+            format!("[[rule.r.remind]]\nat = \"{at}\"\nto = [\"owner\"]\nvia = [\"task\"]\nsubject = \"Do it\"\n")
+        })
+        .collect();
+    let text = format!(
+        "[rule.r]\nobject = \"opportunity\"\nwhen = 'amount > 0'\nuntil = 'stage == \"Sent\"'\ndeadline = \"{deadline}\"\n\
+         {rule}\n{reminders}[rule.r.extension]\nrequested_by = \"complex\"\ngranted_as = \"request_approved\"\n\
+         approval = \"more-time\"\n{extension}\n{APPROVAL}"
+    );
+    Ruleset::read(&[Source::new("r.toml", text)], &BTreeMap::new(), &|_| Err(String::new())).unwrap()
+}
+
+/// A local time in Berlin: `2026-06-01 11:00`.
+fn at(text: &str) -> Instant {
+    resolve(text[..10].parse().unwrap(), format!("{}:00", &text[11..]).parse().unwrap(), ZONE)
+}
+
+fn local(instant: Instant) -> String {
+    instant.with_timezone(&ZONE).format("%Y-%m-%d %H:%M").to_string()
+}
+
+fn people() -> People {
+    let mut people = People::new(Profile::new(ConnectionId::from("acme"), ZONE));
+    for (name, manager) in [("rep", Some("boss")), ("boss", None)] {
+        let person = Person {
+            id: PersonId::from(name),
+            name: name.to_owned(),
+            email: None,
+            zone: Some(ZONE),
+            active: true,
+            manager: manager.map(PersonId::from),
+            hours: None,
+            absences: Vec::new(),
+            deputy: None,
+        };
+        people.persons.insert(PersonId::from(name), person);
+    }
+    people
+}
+
+fn record(complex: bool, sent: bool) -> Record {
+    let fields = BTreeMap::from([
+        (FieldName::from(field::AMOUNT), Value::Number(60_000.into())),
+        (FieldName::from(field::STAGE), Value::text(if sent { "Sent" } else { "Open" })),
+        (FieldName::from("complex"), Value::Bool(complex)),
+    ]);
+    Record { owner: Some(PersonId::from("rep")), fields, url: None, parked: None }
+}
+
+fn id() -> RecordRef {
+    RecordRef { connection: ConnectionId::from("acme"), object: Object::Opportunity, id: RecordId::from("1") }
+}
+
+/// One record with its case, told what happens at local times.
+struct Bench {
+    rules: Ruleset,
+    people: People,
+    case: Case,
+    words: Vec<What>,
+}
+
+impl Bench {
+    fn new(rules: Ruleset) -> Bench {
+        Bench { rules, people: people(), case: Case::new(&CaseId::Record(id())), words: Vec::new() }
+    }
+
+    fn take(&mut self, event: &Event, now: Instant) {
+        let (rules, calendars) = (&self.rules.rules, &self.rules.calendars);
+        let decision = decide(rules, calendars, &self.people, &CaseId::Record(id()), &self.case, event, now);
+        self.words.extend(decision.journal.iter().map(|entry| entry.what));
+        self.case = decision.case;
+    }
+
+    fn change(&mut self, when: &str, complex: bool, sent: bool) {
+        let state = ChangeState::Present(record(complex, sent));
+        let change = Box::new(Change { record: id(), stamp: at(when), state });
+        let event = Event::Changed { change, history: Vec::new(), origin: Origin::Poll, as_of: at(when) };
+        self.take(&event, at(when));
+    }
+
+    fn due(&mut self, when: &str) {
+        self.take(&Event::Due { as_of: at(when), waited: false }, at(when));
+    }
+
+    /// Somebody decided the request, or it ended otherwise; the clock obeys at once.
+    fn end(&mut self, when: &str, state: RequestState) {
+        let Case::Record(case) = &mut self.case else { panic!("a record's case") };
+        let record = case.record.clone().unwrap();
+        let desk =
+            Desk { rules: &self.rules.rules, calendars: &self.rules.calendars, people: &self.people, now: at(when) };
+        let (key, id) = (RuleKey::from("r"), id());
+        let m = Matter { desk, id: &id, rule: &self.rules.rules.by_key["r"], record: &record };
+        let request = case.requests.get_mut(&key).unwrap();
+        let before = (request.state, request.round);
+        request.state = state;
+        request.closed_at = Some(at(when));
+        let hearing = Hearing::of_rule(desk, &id, &record, m.rule).unwrap();
+        let mut out = Draft::default();
+        let clock = case.clocks.get_mut(&key).unwrap();
+        obey(&m, &hearing, clock, Some(before), request, at(when), &mut out);
+        self.words.extend(out.journal.iter().map(|entry| entry.what));
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.case.as_record().unwrap().clocks["r"]
+    }
+
+    /// The reminders still to come: `step @ local time`.
+    fn coming(&self, now: &str) -> Vec<String> {
+        let case = self.case.as_record().unwrap();
+        let desk =
+            Desk { rules: &self.rules.rules, calendars: &self.rules.calendars, people: &self.people, now: at(now) };
+        let id = id();
+        let m = Matter { desk, id: &id, rule: &self.rules.rules.by_key["r"], record: case.record.as_ref().unwrap() };
+        let steps = m.coming_steps(self.clock());
+        steps.iter().map(|coming| format!("{} @ {}", coming.remind.name, local(coming.at))).collect()
+    }
+}
+
+/// A clock that begins at `start`, is asked about at `asked` and decided at `decided`: its deadline afterwards.
+fn check(
+    rules: Ruleset,
+    start: &str,
+    asked: &str,
+    decided: &str,
+    state: RequestState,
+    deadline: &str,
+    coming: &[&str],
+) {
+    let mut bench = Bench::new(rules);
+    bench.change(start, false, false);
+    bench.due(asked);
+    bench.change(asked, true, false);
+    assert_eq!(bench.clock().state, ClockState::Silenced);
+    bench.end(decided, state);
+    let clock = bench.clock();
+    assert_eq!((clock.state, clock.round), (ClockState::Running, 1), "{clock:?}");
+    assert_eq!(local(clock.deadline), deadline);
+    assert_eq!(bench.coming(decided), coming);
+}
+
+#[test]
+fn a_grant_counts_from_zero_and_leaves_at_least_the_grace() {
+    let five = || rules("5d", &["1d", "4d"], "", "grants = \"10d\"\ngrace = \"1d\"");
+    let state = RequestState::Granted;
+    // Ten days from the first of June; four and one days before the last of them, also the sent reminder again.
+    check(
+        five(),
+        "2026-06-01 11:00",
+        "2026-06-03 10:00",
+        "2026-06-04 10:00",
+        state,
+        "2026-06-12 00:00",
+        &["1d @ 2026-06-07 09:00", "4d @ 2026-06-10 09:00"],
+    );
+    // Decided after those ten days: the grace, and one reminder at half the time that is left.
+    check(
+        five(),
+        "2026-06-01 11:00",
+        "2026-06-03 10:00",
+        "2026-06-14 12:00",
+        state,
+        "2026-06-16 00:00",
+        &["4d @ 2026-06-15 06:00"],
+    );
+    // Only the later reminder still lies ahead.
+    check(
+        five(),
+        "2026-06-01 11:00",
+        "2026-06-03 10:00",
+        "2026-06-08 10:00",
+        state,
+        "2026-06-12 00:00",
+        &["4d @ 2026-06-10 09:00"],
+    );
+    // Local dates and send times over the change of the clocks.
+    check(
+        five(),
+        "2026-10-19 11:00",
+        "2026-10-20 10:00",
+        "2026-10-21 10:00",
+        state,
+        "2026-10-30 00:00",
+        &["1d @ 2026-10-25 09:00", "4d @ 2026-10-28 09:00"],
+    );
+    let at_five = rules("5d", &["4d"], "deadline_time = \"17:00\"", "grants = \"10d\"\ngrace = \"1d\"");
+    check(
+        at_five,
+        "2026-06-01 11:00",
+        "2026-06-03 10:00",
+        "2026-06-04 10:00",
+        state,
+        "2026-06-11 17:00",
+        &["4d @ 2026-06-10 09:00"],
+    );
+}
+
+#[test]
+fn a_refusal_gives_the_time_of_the_request_back_and_leaves_at_least_the_grace() {
+    let extension = "grants = \"10d\"\ngrace = \"1d\"";
+    for state in [RequestState::Refused, RequestState::TimedOut] {
+        // A day and a half are rounded up to the end of a day.
+        let days = rules("5d", &["1d", "4d"], "", extension);
+        check(
+            days,
+            "2026-06-01 11:00",
+            "2026-06-03 10:00",
+            "2026-06-04 22:00",
+            state,
+            "2026-06-09 00:00",
+            &["4d @ 2026-06-07 09:00"],
+        );
+        // Asked and answered on the last day: the grace counts from the answer.
+        let days = rules("5d", &["1d"], "", "grants = \"10d\"\ngrace = \"3d\"");
+        check(
+            days,
+            "2026-06-01 11:00",
+            "2026-06-06 10:00",
+            "2026-06-06 11:00",
+            state,
+            "2026-06-10 00:00",
+            &["1d @ 2026-06-08 05:30"],
+        );
+        let hours = rules("36h", &["12h"], "", "grants = \"72h\"\ngrace = \"2h\"");
+        check(
+            hours,
+            "2026-06-01 10:00",
+            "2026-06-01 12:00",
+            "2026-06-02 15:00",
+            state,
+            "2026-06-04 01:00",
+            &["12h @ 2026-06-03 01:00"],
+        );
+        let business = rules("3bd", &["1bd"], "calendar = \"office\"", "grants = \"10bd\"\ngrace = \"1bd\"");
+        check(
+            business,
+            "2026-06-04 10:00",
+            "2026-06-05 12:00",
+            "2026-06-08 12:00",
+            state,
+            "2026-06-11 00:00",
+            &["1bd @ 2026-06-10 09:00"],
+        );
+        let working = rules("16bh", &["8bh"], "calendar = \"office\"", "grants = \"40bh\"\ngrace = \"1bh\"");
+        check(
+            working,
+            "2026-06-03 16:00",
+            "2026-06-04 15:00",
+            "2026-06-05 10:00",
+            state,
+            "2026-06-08 11:00",
+            &["8bh @ 2026-06-05 11:00"],
+        );
+    }
+}
+
+#[test]
+fn a_grant_that_is_taken_back_brings_the_old_deadline_with_the_grace() {
+    let check = |taken_back: &str, deadline: &str, edited: &str| {
+        let mut bench = Bench::new(rules("5d", &["1d", "4d"], "", "grants = \"10d\"\ngrace = \"2d\""));
+        bench.change("2026-06-01 11:00", false, false);
+        bench.change("2026-06-02 10:00", true, false);
+        bench.end("2026-06-03 10:00", RequestState::Granted);
+        bench.end(taken_back, RequestState::TakenBack);
+        let clock = bench.clock();
+        assert_eq!((clock.round, local(clock.deadline)), (2, deadline.to_owned()));
+        // An edit of the rule does not bring the grant back.
+        bench.rules = rules("6d", &["1d", "4d"], "", "grants = \"10d\"\ngrace = \"2d\"");
+        bench.take(&Event::RulesChanged, at(taken_back));
+        assert_eq!(local(bench.clock().deadline), edited);
+    };
+    check("2026-06-04 10:00", "2026-06-07 00:00", "2026-06-08 00:00");
+    check("2026-06-06 10:00", "2026-06-09 00:00", "2026-06-09 00:00");
+}
+
+#[test]
+fn a_withdrawn_request_wins_no_time() {
+    let check = |unticked: &str, state: ClockState, round: u32| {
+        let mut bench = Bench::new(rules("5d", &["1d", "4d"], "", "grants = \"10d\""));
+        bench.change("2026-06-01 11:00", false, false);
+        bench.change("2026-06-02 08:00", true, false);
+        bench.due("2026-06-10 09:00");
+        bench.end(unticked, RequestState::Withdrawn);
+        let clock = bench.clock();
+        assert_eq!((clock.state, clock.round, local(clock.deadline)), (state, round, "2026-06-07 00:00".to_owned()));
+        assert_eq!(clock.violation.is_some(), state == ClockState::Violated);
+    };
+    check("2026-06-04 10:00", ClockState::Running, 0);
+    check("2026-06-07 10:00", ClockState::Violated, 0);
+}
+
+#[test]
+fn asked_after_the_violation_only_a_grant_changes_anything_and_the_violation_stays_counted() {
+    let check = |decision: RequestState, state: ClockState, deadline: &str, done: ClockState| {
+        let mut bench = Bench::new(rules("5d", &["1d", "4d"], "", "grants = \"10d\""));
+        bench.change("2026-06-01 11:00", false, false);
+        bench.due("2026-06-07 01:00");
+        bench.change("2026-06-08 10:00", true, false);
+        assert_eq!(bench.clock().state, ClockState::Violated);
+        assert!(bench.case.as_record().unwrap().requests["r"].is_open());
+        bench.end("2026-06-09 10:00", decision);
+        assert_eq!((bench.clock().state, local(bench.clock().deadline)), (state, deadline.to_owned()));
+        bench.change("2026-06-10 10:00", true, true);
+        let clock = bench.clock();
+        assert_eq!((clock.state, clock.violation.as_ref().unwrap().withdrawn), (done, false));
+        assert_eq!(bench.words.iter().filter(|what| **what == What::Violated).count(), 1);
+    };
+    check(RequestState::Granted, ClockState::Running, "2026-06-12 00:00", ClockState::MetLate);
+    check(RequestState::Refused, ClockState::Violated, "2026-06-07 00:00", ClockState::MetLate);
+    check(RequestState::Withdrawn, ClockState::Violated, "2026-06-07 00:00", ClockState::MetLate);
+}
+
+#[test]
+fn an_edit_of_the_rule_keeps_what_was_decided() {
+    let check = |state: RequestState, edited: Ruleset, deadline: &str, coming: &[&str]| {
+        let mut bench = Bench::new(rules("5d", &["1d", "4d"], "", "grants = \"10d\""));
+        bench.change("2026-06-01 11:00", false, false);
+        bench.change("2026-06-02 08:00", true, false);
+        bench.end("2026-06-04 08:00", state);
+        bench.rules = edited;
+        bench.take(&Event::RulesChanged, at("2026-06-04 08:30"));
+        assert_eq!(local(bench.clock().deadline), deadline);
+        assert_eq!(bench.coming("2026-06-04 08:30"), coming);
+    };
+    let granted = ["1d @ 2026-06-09 09:00", "4d @ 2026-06-12 09:00"];
+    check(RequestState::Granted, rules("5d", &["1d", "4d"], "", "grants = \"12d\""), "2026-06-14 00:00", &granted);
+    let refused = ["1d @ 2026-06-04 09:00", "4d @ 2026-06-07 09:00"];
+    check(RequestState::Refused, rules("6d", &["1d", "4d"], "", "grants = \"12d\""), "2026-06-10 00:00", &refused);
+}
+
+#[test]
+fn a_stopped_rule_opens_no_request_and_violates_nothing_until_it_is_started() {
+    let mut bench = Bench::new(rules("5d", &["1d"], "", "grants = \"10d\""));
+    bench.change("2026-06-01 11:00", false, false);
+    bench.rules.rules.stopped.insert(RuleKey::from("r"));
+    bench.due("2026-06-02 09:00");
+    bench.change("2026-06-05 10:00", true, false);
+    bench.due("2026-06-08 10:00");
+    assert_eq!(bench.clock().state, ClockState::Silenced);
+    assert!(bench.case.as_record().unwrap().requests.is_empty());
+    bench.rules.rules.stopped.clear();
+    bench.take(&Event::RulesChanged, at("2026-06-08 12:00"));
+    let request = &bench.case.as_record().unwrap().requests["r"];
+    assert_eq!((request.is_open(), request.opened_at), (true, at("2026-06-05 10:00")));
+    assert!(!bench.words.contains(&What::Violated) && !bench.words.contains(&What::Fired));
+}
