@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::case::TaskMemo;
-use crate::{DigestKey, EffectId, Instant, PersonId, RecordRef, RuleKey};
+use crate::effect::Channel;
+use crate::{DigestKey, EffectId, Instant, PersonId, RecordRef, RuleKey, SlotName};
 
 /// One thing that a digest tells, told again when it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,4 +199,10 @@ pub struct Made {
     pub summary: Vec<String>,
     /// Where its files stand.
     pub files: Vec<String>,
+    /// Who gets it, by role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readers: Vec<SlotName>,
+    /// How it reaches them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<Channel>,
 }

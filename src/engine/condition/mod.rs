@@ -143,6 +143,16 @@ impl Condition {
         if let Test::IsSet(field) = self.test { self.fields.get(field) } else { None }
     }
 
+    /// The numbers that a field must reach for the condition to hold: `50000` for `amount >= 50000 && stage == "Open"`.
+    pub fn floors(&self, field: &str) -> Vec<Decimal> {
+        let place = self.fields.iter().position(|name| name.as_str() == field);
+        let mut floors = Vec::new();
+        if let Some(place) = place {
+            self.test.floors(place, &mut floors);
+        }
+        floors
+    }
+
     /// What the condition means, whatever its spacing: equal texts mean the same on every layout.
     pub(crate) fn meaning(&self) -> String {
         format!("{:?} {:?}", self.fields, self.test)

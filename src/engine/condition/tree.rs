@@ -119,6 +119,13 @@ pub(super) enum Literal {
 }
 
 impl Literal {
+    fn number(&self) -> Option<Decimal> {
+        match self {
+            Literal::Number(value) => Some(*value),
+            Literal::Text(_) | Literal::Time(_) | Literal::Date(_) => None,
+        }
+    }
+
     fn cell(&self) -> Cell<'_> {
         match self {
             Literal::Number(value) => Cell::Number(*value),
@@ -186,6 +193,34 @@ impl Test {
                 }),
                 _ => None,
             }),
+        }
+    }
+}
+
+impl Test {
+    /// Adds the numbers that a field must reach for the test to hold.
+    pub fn floors(&self, field: Field, floors: &mut Vec<Decimal>) {
+        match self {
+            Test::And(left, right) | Test::Or(left, right) => {
+                left.floors(field, floors);
+                right.floors(field, floors);
+            }
+            Test::Compare(Operand::Field(name), Relation::AtLeast | Relation::Greater, Operand::Literal(bound))
+            | Test::Compare(Operand::Literal(bound), Relation::AtMost | Relation::Less, Operand::Field(name))
+                if *name == field =>
+            {
+                floors.extend(bound.number());
+            }
+            Test::Always(_)
+            | Test::Ticked(_)
+            | Test::IsEmpty(_)
+            | Test::IsSet(_)
+            | Test::Not(_)
+            | Test::If(_)
+            | Test::Same(..)
+            | Test::Compare(..)
+            | Test::Among(..)
+            | Test::Match(..) => {}
         }
     }
 }

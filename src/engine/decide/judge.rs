@@ -1,7 +1,7 @@
 //! The table of the clock: what the state of a record at one moment of the CRM's time does to one rule's clock.
 
 use chrono::Duration;
-use dealclock_model::case::{Clock, ClockState, EndedBy, RecordCase};
+use dealclock_model::case::{Clock, ClockState, Ended, EndedBy, RecordCase};
 use dealclock_model::{FieldName, Instant, PersonId, Record, Value, What};
 
 use super::Draft;
@@ -167,15 +167,19 @@ fn come_back(
 /// Whether an episode goes on instead of a new one beginning.
 fn goes_on(m: &Matter<'_>, clock: &Clock, at: Instant, restored: bool) -> bool {
     let Some(ended) = &clock.ended else { return true };
-    let window = match m.rule.reopen_window.elapsed() {
-        Some(elapsed) => later(ended.at, elapsed),
-        None => m.reckoning(clock.zone).deadline(ended.at, m.rule.reopen_window, None),
-    };
     match (ended.by, m.rule.reopen) {
         (EndedBy::Rule | EndedBy::Merged, _) => false,
         (EndedBy::Deleted, _) if restored => true,
         (EndedBy::Condition | EndedBy::Closed | EndedBy::Deleted, Reopen::Resume) => true,
-        (EndedBy::Condition | EndedBy::Closed | EndedBy::Deleted, Reopen::Restart) => at < window,
+        (EndedBy::Condition | EndedBy::Closed | EndedBy::Deleted, Reopen::Restart) => at < reopen_end(m, clock, ended),
+    }
+}
+
+/// Until when a clock that ended counts as having only been away.
+pub(super) fn reopen_end(m: &Matter<'_>, clock: &Clock, ended: &Ended) -> Instant {
+    match m.rule.reopen_window.elapsed() {
+        Some(elapsed) => later(ended.at, elapsed),
+        None => m.reckoning(clock.zone).deadline(ended.at, m.rule.reopen_window, None),
     }
 }
 
@@ -248,7 +252,7 @@ impl Facts {
 }
 
 /// When the work was done: what the field says whose presence is asked for, else when its CRM showed it.
-fn done_at(m: &Matter<'_>, at: Instant) -> Instant {
+pub(super) fn done_at(m: &Matter<'_>, at: Instant) -> Instant {
     let value = m.rule.until.presence().map(|field| m.record.get(field.as_str()));
     match value {
         Some(Value::Time(instant)) => at.min(*instant),

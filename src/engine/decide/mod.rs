@@ -7,6 +7,7 @@ mod absorb;
 mod clock;
 mod digest;
 mod extension;
+mod facts;
 mod fire;
 mod hearings;
 mod intake;
@@ -20,6 +21,7 @@ mod reason;
 mod recipient;
 mod record;
 mod replay;
+mod report;
 mod request;
 mod settle;
 mod shadow;
@@ -78,6 +80,9 @@ pub fn decide(
         }
         (CaseId::Digest { connection, digest, person }, Case::Digest(case)) => {
             digest::decide(desk, connection, digest, person, case, event)
+        }
+        (CaseId::Report { connection, report }, Case::Report(case)) => {
+            report::decide(desk, connection, report, case, event)
         }
         (
             CaseId::Record(_)

@@ -15,13 +15,20 @@ use super::replay::replay;
 use super::request::{self, Hearing, Said};
 use super::settle::{origin, settle};
 use super::words::ending;
-use super::{Decision, Desk, Draft, absorb, clock, notice, reason, shadow, tamper, tasks};
+use super::{Decision, Desk, Draft, absorb, clock, facts, notice, reason, shadow, tamper, tasks};
 use crate::rules::{Absence, Rule};
 use crate::time::local::later;
 
 /// Decides what follows from an event of a record.
 pub(super) fn decide(desk: Desk<'_>, id: &RecordRef, case: &RecordCase, event: &Event) -> Decision {
-    let mut sitting = Sitting { desk, id, case: case.clone(), out: Draft::default(), patience: Duration::seconds(1) };
+    let mut sitting = Sitting {
+        desk,
+        id,
+        case: case.clone(),
+        out: Draft::default(),
+        noted: facts::Known::of(case),
+        patience: Duration::seconds(1),
+    };
     sitting.follow_rules();
     match event {
         Event::Changed { change, history, origin, as_of } => sitting.change(change, history, *origin, *as_of),
@@ -60,6 +67,8 @@ pub(super) struct Sitting<'a> {
     pub(super) id: &'a RecordRef,
     pub(super) case: RecordCase,
     pub(super) out: Draft,
+    /// What facts were noted of the case so far.
+    noted: facts::Known,
     /// How soon to be woken again for what is overdue.
     patience: Duration,
 }
@@ -200,7 +209,7 @@ impl<'a> Sitting<'a> {
         if let Some(why) = record.parked.as_ref().filter(|why| Some(*why) != parked) {
             self.out.journal.push(record_entry(self.desk.now, What::Parked, why));
         }
-        let handed_over = before.filter(|before| before.owner != record.owner);
+        let handed_over = before.as_ref().filter(|before| before.owner != record.owner);
         self.case.record = Some(record);
         if let Some(before) = handed_over {
             self.each_clock(|m, clock, out| {
@@ -210,6 +219,7 @@ impl<'a> Sitting<'a> {
                 m.hand_over(clock, true, out);
             });
         }
+        self.note_facts(facts::Moment { at, before: before.as_ref() });
         reason::attend(self.desk, self.id, &mut self.case, &mut self.out);
         notice::tell(self.desk, self.id, &mut self.case, &mut self.out);
     }
@@ -244,6 +254,11 @@ impl<'a> Sitting<'a> {
             self.tell_survivor(into);
         }
         self.case.gone = Some(gone);
+        self.note_facts(facts::Moment { at, before: None });
+    }
+
+    fn note_facts(&mut self, moment: facts::Moment<'_>) {
+        facts::note(self.desk, self.id, &mut self.noted, &mut self.case, moment, &mut self.out);
     }
 
     fn tell_survivor(&mut self, into: &RecordId) {
@@ -386,6 +401,7 @@ impl<'a> Sitting<'a> {
     fn conclude(mut self) -> Decision {
         let now = self.desk.now;
         self.catch_up();
+        self.note_facts(facts::Moment { at: now, before: None });
         for (key, request) in &mut self.case.requests {
             request::tend(self.desk, self.id, key, request, &mut self.out);
         }
