@@ -51,6 +51,9 @@ pub struct Request {
     /// Tasks that ask approvers or tell the requester, by the effect that made them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tasks: BTreeMap<EffectId, TaskMemo>,
+    /// Messages that are no tasks, until their outcome is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mails: BTreeMap<EffectId, StepName>,
     /// Effects that hand the record in at the CRM's own approval process, or that change fields of it, until they settle.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pending: BTreeMap<EffectId, StepName>,
@@ -60,6 +63,10 @@ pub struct Request {
     /// The requester was told that ticking again after the decision asks for nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub told_decided: bool,
+    /// For an approval that asks by its own condition: the condition ceased to hold since the request was closed, so that
+    /// the next time is a new episode.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lapsed: bool,
     /// The fingerprint of the approval that planned it.
     #[serde(default)]
     pub approval_version: u64,

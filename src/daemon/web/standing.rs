@@ -102,8 +102,10 @@ mod tests {
             basis: Default::default(),
             tasks: Default::default(),
             pending: Default::default(),
+            mails: Default::default(),
             native: None,
             told_decided: false,
+            lapsed: false,
             approval_version: 0,
         }
     }

@@ -20,21 +20,7 @@ pub(super) struct Recipient {
 impl Matter<'_> {
     /// The person whom a slot means now; `None` when nobody can receive anything.
     pub(super) fn recipient(&self, slot: Slot) -> Option<Recipient> {
-        let people = self.desk.people;
-        let found = match (holder(people, self.record.owner.as_ref(), slot), slot) {
-            (Some(person), _) => match standing(people, &person) {
-                Standing::Active => Recipient { person, instead: None },
-                Standing::Inactive => stand_in(people, &person, "is inactive")?,
-                // Without a stand-in the CRM is asked: it may know somebody who is newer than our directory.
-                Standing::Unknown => stand_in(people, &person, "is not among the people of the CRM")
-                    .unwrap_or(Recipient { person, instead: None }),
-            },
-            (None, Slot::Owner) => fallback(people, "the record has no owner")?,
-            (None, Slot::Manager | Slot::ManagersManager) => match self.record.owner {
-                Some(_) => fallback(people, "there is no manager")?,
-                None => fallback(people, "the record has no owner")?,
-            },
-        };
+        let found = whoever(self.desk.people, self.record.owner.as_ref(), slot)?;
         Some(match self.rule.absence {
             Absence::Delegate => self.deputise(found),
             Absence::Ignore | Absence::Extend => found,
@@ -53,6 +39,26 @@ impl Matter<'_> {
             Some(deputy) => Recipient { person: deputy.clone(), instead: Some("is away, and this is the deputy") },
             None => found,
         }
+    }
+}
+
+/// The person whom a slot means by its place to an owner, or whoever stands in; `None` when nobody can receive anything.
+pub(super) fn whoever(people: &People, owner: Option<&PersonId>, slot: Slot) -> Option<Recipient> {
+    match (holder(people, owner, slot), slot) {
+        (Some(person), _) => match standing(people, &person) {
+            Standing::Active => Some(Recipient { person, instead: None }),
+            Standing::Inactive => stand_in(people, &person, "is inactive"),
+            // Without a stand-in the CRM is asked: it may know somebody who is newer than our directory.
+            Standing::Unknown => Some(
+                stand_in(people, &person, "is not among the people of the CRM")
+                    .unwrap_or(Recipient { person, instead: None }),
+            ),
+        },
+        (None, Slot::Owner) => fallback(people, "the record has no owner"),
+        (None, Slot::Manager | Slot::ManagersManager) => match owner {
+            Some(_) => fallback(people, "there is no manager"),
+            None => fallback(people, "the record has no owner"),
+        },
     }
 }
 
@@ -76,11 +82,11 @@ pub(super) fn standing(people: &People, person: &PersonId) -> Standing {
     }
 }
 
-fn manager(people: &People, person: &PersonId) -> Option<PersonId> {
+pub(super) fn manager(people: &People, person: &PersonId) -> Option<PersonId> {
     people.get(person).and_then(|person| person.manager.clone())
 }
 
-fn holder(people: &People, owner: Option<&PersonId>, slot: Slot) -> Option<PersonId> {
+pub(super) fn holder(people: &People, owner: Option<&PersonId>, slot: Slot) -> Option<PersonId> {
     let owner = owner?;
     match slot {
         Slot::Owner => Some(owner.clone()),
@@ -90,7 +96,7 @@ fn holder(people: &People, owner: Option<&PersonId>, slot: Slot) -> Option<Perso
 }
 
 /// The first active person up the chain of managers, else the fallback; a circle in the chain ends at the fallback.
-fn stand_in(people: &People, person: &PersonId, why: &'static str) -> Option<Recipient> {
+pub(super) fn stand_in(people: &People, person: &PersonId, why: &'static str) -> Option<Recipient> {
     let mut passed = BTreeSet::from([person.clone()]);
     let mut next = manager(people, person);
     while let Some(boss) = next {
@@ -103,7 +109,7 @@ fn stand_in(people: &People, person: &PersonId, why: &'static str) -> Option<Rec
     fallback(people, why)
 }
 
-fn fallback(people: &People, why: &'static str) -> Option<Recipient> {
+pub(super) fn fallback(people: &People, why: &'static str) -> Option<Recipient> {
     let person = people.profile.fallback.clone().filter(|person| standing(people, person) != Standing::Inactive)?;
     Some(Recipient { person, instead: Some(why) })
 }

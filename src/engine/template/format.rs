@@ -85,7 +85,7 @@ fn last_minute_of_a_day(due: Instant, zone: Tz) -> Option<NaiveDateTime> {
 }
 
 /// An amount with thousands separators, and with two decimals unless it is whole.
-fn money(amount: Decimal) -> String {
+pub(crate) fn money(amount: Decimal) -> String {
     let rounded = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero).normalize();
     let digits = rounded.abs().to_string();
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));

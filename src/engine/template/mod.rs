@@ -3,7 +3,7 @@
 //! Known: `record.<field>`, `owner.name`, `rule.title`, `due`, and text in quotes, so that `{{ "{{" }}` writes two
 //! braces. Filters: `date`, `datetime`, `money`, `upper`, `lower`, `default("text")`.
 
-mod format;
+pub(crate) mod format;
 mod parse;
 
 use chrono_tz::Tz;
@@ -120,7 +120,7 @@ impl Mention {
 }
 
 /// One line of bounded length, without anything that a mail header or a list of tasks would trip over.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let flat: String = text.chars().map(|c| if breaks_a_line(c) { ' ' } else { c }).collect();
     shorten(flat.trim(), MAX_LINE)
 }

@@ -63,8 +63,10 @@ impl Desk {
             basis: Default::default(),
             tasks: Default::default(),
             pending: Default::default(),
+            mails: Default::default(),
             native: None,
             told_decided: false,
+            lapsed: false,
             approval_version: 0,
         };
         let name = dealclock_model::Value::text("<script>alert(1)</script> & sons");

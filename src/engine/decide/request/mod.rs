@@ -5,17 +5,32 @@
 //! compares [`Request::state`] before and after, moves the clock, and then lets it [`announce`](Hearing::announce) what
 //! came of the request.
 
-use std::collections::BTreeMap;
+mod announce;
+mod ask;
+mod due;
+mod hear;
+mod open;
+mod steps;
+mod tend;
 
 use chrono_tz::Tz;
-use dealclock_model::request::{NativeSeen, TaskSeen};
 use dealclock_model::{
-    DigestKey, EffectId, FieldName, Instant, Outcome, PersonId, Record, RecordRef, Request, RequestState, RuleKey,
-    Ruling, StepName, Way,
+    DigestKey, FieldName, Instant, PersonId, Record, RecordRef, RuleKey, Ruling, SlotName, StepName, Way,
 };
 
-use super::{Desk, Draft};
-use crate::rules::{Approval, Asking, Extension, ReasonFields, Rule};
+use super::Desk;
+use crate::rules::{Approval, Asking, Extension, ReasonFields, Rule, Who};
+
+pub(super) use tend::{abandon, settle_abandoned, tend};
+
+/// The slot of writes to the record itself.
+const RECORD: &str = "record";
+/// The step that hands the record in at the CRM's own approval process.
+const SUBMIT: &str = "submit";
+/// The step that tells the owner what came of the request.
+const TOLD: &str = "told";
+/// The step that tells the owner that it was decided before.
+const DECIDED: &str = "decided";
 
 /// One request of a record, with everything that its decisions look at.
 #[derive(Clone)]
@@ -125,141 +140,6 @@ impl<'a> Hearing<'a> {
         Hearing { deadline: Some((deadline, zone)), ..self }
     }
 
-    /// Opens a request at the CRM's time of the asking: the known one anew (round + 1) when it is of the same episode, else
-    /// a new one.
-    ///
-    /// A request that every step passes over is granted at once: look at its state afterwards.
-    pub(super) fn open(&self, known: Option<Request>, episode: u32, at: Instant, out: &mut Draft) -> Request {
-        let mut request = known.unwrap_or_else(|| self.blank(episode, at));
-        request.opened_at = at;
-        let _ = out;
-        request
-    }
-
-    /// A grant that was not asked for here: one from before we came (`native` is `None`), or the CRM's own approval process
-    /// granted what nobody had asked us for. Nobody is asked; `announce` afterwards where the checkbox is to be ticked.
-    pub(super) fn adopt(
-        &self,
-        known: Option<Request>,
-        episode: u32,
-        at: Instant,
-        native: Option<&NativeSeen>,
-        why: &str,
-        out: &mut Draft,
-    ) -> Request {
-        let _ = (native, why, out);
-        known.unwrap_or_else(|| self.blank(episode, at))
-    }
-
-    /// The requester took it back before a decision.
-    pub(super) fn withdraw(&self, request: &mut Request, at: Instant, out: &mut Draft) {
-        let _ = (request, at, out);
-    }
-
-    /// The work is done, or the rule does not apply any more: an open request closes. On one that is closed it does nothing.
-    pub(super) fn close_not_needed(&self, request: &mut Request, at: Instant, why: &str, out: &mut Draft) {
-        let _ = (request, at, why, out);
-    }
-
-    /// The requester gave a grant back: the granted checkbox is cleared. Nothing has to be announced.
-    pub(super) fn take_back(&self, request: &mut Request, at: Instant, out: &mut Draft) {
-        let _ = (request, at, out);
-    }
-
-    /// Asked again after the decision, which asks for nothing: the owner is told once.
-    pub(super) fn tell_decided(&self, request: &mut Request, out: &mut Draft) {
-        let _ = (request, out);
-    }
-
-    /// Reminds, escalates and times out what has fallen due.
-    pub(super) fn come_due(&self, request: &mut Request, as_of: Instant, out: &mut Draft) {
-        let _ = (request, as_of, out);
-    }
-
-    /// Somebody says something by a link or at a desk.
-    pub(super) fn hear_ruling(&self, request: &mut Request, said: Said<'_>, out: &mut Draft) {
-        let _ = (request, said.episode, said.round, said.step, said.by, said.ruling, said.way, said.comment, out);
-    }
-
-    /// The CRM shows its own approval process and our tasks.
-    pub(super) fn hear_look(&self, request: &mut Request, native: &[NativeSeen], tasks: &[TaskSeen], out: &mut Draft) {
-        let _ = (request, native, tasks, out);
-    }
-
-    /// The record changed: a decision field may decide, a material change may reopen.
-    pub(super) fn follow_record(&self, request: &mut Request, before: Option<&Record>, at: Instant, out: &mut Draft) {
-        let _ = (request, before, at, out);
-    }
-
-    /// People changed: an approver who left is replaced.
-    pub(super) fn follow_people(&self, request: &mut Request, out: &mut Draft) {
-        let _ = (request, out);
-    }
-
-    /// The approval was edited: an open request goes on under it.
-    pub(super) fn follow_approval(&self, request: &mut Request, out: &mut Draft) {
-        let _ = (request, out);
-    }
-
-    /// An approval that asks by its own condition looks at the record as it is since `at`; `first` on a first evaluation.
-    pub(super) fn follow_condition(
-        &self,
-        known: Option<Request>,
-        at: Instant,
-        first: bool,
-        out: &mut Draft,
-    ) -> Option<Request> {
-        let _ = (at, first, out);
-        known
-    }
-
-    /// Tells what came of a request that was just decided, once the clock has moved: sets the fields, tells the requester
-    /// the new deadline, closes the approvers' tasks.
-    pub(super) fn announce(&self, request: &mut Request, due: Option<(Instant, Tz)>, out: &mut Draft) {
-        let _ = (request, due, out);
-    }
-
-    /// The clock is met or void: tasks that tell of the decision are done as well.
-    pub(super) fn close_told(&self, request: &mut Request) {
-        let _ = request;
-    }
-
-    /// An effect has an outcome; whether it was one of the request's.
-    pub(super) fn settle(&self, request: &mut Request, effect: EffectId, outcome: &Outcome, out: &mut Draft) -> bool {
-        let _ = (request, effect, outcome, out);
-        false
-    }
-
-    /// When the request next does something by itself.
-    pub(super) fn next_at(&self, request: &Request) -> Option<Instant> {
-        let _ = request;
-        None
-    }
-
-    /// A request about which nothing is known yet.
-    fn blank(&self, episode: u32, at: Instant) -> Request {
-        Request {
-            approval: self.approval.key.clone(),
-            episode,
-            round: 0,
-            state: RequestState::Open,
-            opened_at: at,
-            closed_at: None,
-            open_before_secs: 0,
-            requester: self.record.owner.clone(),
-            wanted_until: None,
-            step: 0,
-            steps: Vec::new(),
-            decision: None,
-            basis: BTreeMap::new(),
-            tasks: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            native: None,
-            told_decided: false,
-            approval_version: self.approval.version,
-        }
-    }
-
     /// The checkbox that only the approval ticks.
     pub(super) fn granted_as(&self) -> Option<&'a FieldName> {
         match self.cause {
@@ -269,26 +149,8 @@ impl<'a> Hearing<'a> {
     }
 }
 
-/// The rule or approval is no more: an open request closes, its tasks are completed.
-pub(super) fn abandon(desk: Desk<'_>, id: &RecordRef, key: &RuleKey, request: &mut Request, out: &mut Draft) {
-    let _ = (desk, id, key, request, out);
-}
-
-/// Decides the updates of a request's tasks and forgets those that are done; the last word of every sitting.
-pub(super) fn tend(desk: Desk<'_>, id: &RecordRef, key: &RuleKey, request: &mut Request, out: &mut Draft) {
-    let _ = (desk, id, key, request, out);
-}
-
-/// An outcome of an effect of a request whose rule is no more; whether it was one.
-pub(super) fn settle_abandoned(
-    desk: Desk<'_>,
-    id: &RecordRef,
-    key: &RuleKey,
-    request: &mut Request,
-    effect: EffectId,
-    outcome: &Outcome,
-    out: &mut Draft,
-) -> bool {
-    let _ = (desk, id, key, request, effect, outcome, out);
-    false
+/// Whether a slot is one that somebody of `who` is asked under: a role has a slot for each of its holders.
+fn is_of(slot: &SlotName, who: &Who) -> bool {
+    let name = who.name();
+    slot.as_str().strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
 }

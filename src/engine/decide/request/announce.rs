@@ -1,0 +1,205 @@
+//! What came of a request: the fields are set, the requester is told, and whoever need not decide any more as well.
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+use chrono_tz::Tz;
+use dealclock_model::effect::{Channel, RecordUpdate, TaskStatus, Write};
+use dealclock_model::{
+    EffectId, FieldName, Instant, PersonId, Request, RequestState, Ruling, SlotName, StepName, Value, Way, What,
+};
+
+use super::ask::Message;
+use super::open::close_tasks;
+use super::{Cause, DECIDED, Hearing, RECORD, TOLD};
+use crate::decide::Draft;
+use crate::decide::recipient::whoever;
+use crate::decide::words::moment;
+use crate::rules::{AfterRefusal, Slot};
+use crate::template::one_line;
+
+/// How long whoever is told something has to read it.
+const TO_READ: Duration = Duration::days(1);
+
+impl Hearing<'_> {
+    /// Tells what came of a request that was just decided, once the clock has moved: sets the fields, and tells the owner
+    /// the new deadline.
+    pub(in crate::decide) fn announce(&self, request: &mut Request, due: Option<(Instant, Tz)>, out: &mut Draft) {
+        match request.state {
+            RequestState::Granted => self.set_granted(request, "granted/tick", true, out),
+            RequestState::Refused | RequestState::TimedOut => self.clear_asking(request, out),
+            RequestState::Open | RequestState::Withdrawn | RequestState::NotNeeded | RequestState::TakenBack => return,
+        }
+        let subject = match request.state {
+            RequestState::Granted => format!("Granted: {}: {}", self.approval.title, self.record.name()),
+            _ => format!("Not granted: {}: {}", self.approval.title, self.record.name()),
+        };
+        let body = self.told_body(request, due);
+        let ends = due.map(|(deadline, _)| deadline).filter(|deadline| *deadline > self.desk.now);
+        self.tell_owner(request, TOLD, &subject, body, ends, out);
+    }
+
+    /// Asked again after the decision, which asks for nothing: the owner is told once.
+    pub(in crate::decide) fn tell_decided(&self, request: &mut Request, out: &mut Draft) {
+        if request.told_decided {
+            return;
+        }
+        request.told_decided = true;
+        let subject = format!("Decided already: {}: {}", self.approval.title, self.record.name());
+        let body = [
+            subject.clone(),
+            "This was decided before; asking again changes nothing, and the deadline stands.".to_owned(),
+            "Should it be looked at again, speak to whoever decided.".to_owned(),
+        ];
+        self.tell_owner(request, DECIDED, &subject, body.join("\n\n"), None, out);
+    }
+
+    /// The clock is met or void: tasks that tell of the decision are done as well.
+    pub(in crate::decide) fn close_told(&self, request: &mut Request) {
+        close_tasks(request, |step| step == TOLD || step == DECIDED);
+    }
+
+    /// Tells whoever owns the record now, or stands in for them.
+    fn tell_owner(
+        &self,
+        request: &mut Request,
+        step: &str,
+        subject: &str,
+        body: String,
+        due: Option<Instant>,
+        out: &mut Draft,
+    ) {
+        let step = StepName::from(step);
+        let owner = self.record.owner.as_ref().or(request.requester.as_ref());
+        let Some(to) = whoever(self.desk.people, owner, Slot::Owner) else {
+            let why = "nobody can be told: no active owner, manager or fallback recipient";
+            self.say(request, Some(&step), What::Told, why.to_owned(), out);
+            return;
+        };
+        let message = Message {
+            slot: SlotName::from(Slot::Owner.as_str()),
+            step: step.clone(),
+            subject: one_line(subject),
+            body,
+            due: due.unwrap_or(self.desk.now + TO_READ),
+            asks: false,
+            to: to.person,
+        };
+        self.say(request, Some(&step), What::Told, format!("{} is told", self.name(&message.to)), out);
+        self.send(request, &message, &self.approval.via, out);
+    }
+
+    fn told_body(&self, request: &Request, due: Option<(Instant, Tz)>) -> String {
+        let decision = request.decision.as_ref();
+        let by = decision.and_then(|decision| decision.by.as_ref()).map(|person| format!(" by {}", self.name(person)));
+        let by = by.unwrap_or_default();
+        let timed_out = decision.is_some_and(|decision| decision.way == Way::Timeout);
+        let what = match (request.state, timed_out) {
+            (RequestState::Granted, true) => "Nobody decided in time, so it counts as granted.".to_owned(),
+            (RequestState::Granted, false) => format!("It was granted{by}."),
+            (_, true) => "Nobody decided in time, so it counts as refused.".to_owned(),
+            (_, false) => format!("It was refused{by}."),
+        };
+        let mut paragraphs = vec![format!("{}: {}", self.approval.title, self.record.name()), what];
+        if let Some(comment) = decision.and_then(|decision| decision.comment.as_ref()) {
+            paragraphs.push(format!("What was said: {comment}"));
+        }
+        if let Some((deadline, zone)) = due {
+            let last = deadline - Duration::seconds(1);
+            paragraphs.push(format!("The deadline of \"{}\" is now {}.", self.title, moment(last, zone)));
+        }
+        paragraphs.extend(self.record.url.clone());
+        paragraphs.join("\n\n")
+    }
+
+    /// Ticks or clears the checkbox that only the approval ticks, where it is not so already.
+    pub(super) fn set_granted(&self, request: &mut Request, step: &str, to: bool, out: &mut Draft) {
+        if let Some(field) = self.granted_as() {
+            self.set(request, field, step, to, out);
+        }
+    }
+
+    /// Clears the checkbox that asked, where the rule says so; a granted checkbox that was ticked nevertheless as well.
+    fn clear_asking(&self, request: &mut Request, out: &mut Draft) {
+        match self.cause {
+            Cause::Extension(extension) => match extension.refused {
+                AfterRefusal::Clear => self.set(request, &extension.requested_by, "asked/clear", false, out),
+                AfterRefusal::Leave => {}
+            },
+            Cause::Condition(_) => self.set_granted(request, "granted/refuse", false, out),
+        }
+    }
+
+    fn set(&self, request: &mut Request, field: &FieldName, step: &str, to: bool, out: &mut Draft) {
+        let is = self.record.get(field.as_str());
+        if (is == &Value::Bool(true)) == to {
+            return;
+        }
+        let step = StepName::from(step);
+        let effect = self.effect(request, &step, RECORD, Channel::Record);
+        let value = if to { "ticked" } else { "cleared" };
+        self.say(request, Some(&step), What::SetBack, format!("`{field}` is {value}"), out);
+        request.pending.insert(effect, step.clone());
+        let update = RecordUpdate {
+            record: self.id.clone(),
+            expect: BTreeMap::from([(field.clone(), is.clone())]),
+            set: BTreeMap::from([(field.clone(), Value::Bool(to))]),
+        };
+        self.write(effect, step, Write::UpdateRecord(update), out);
+    }
+
+    /// Nobody has to decide any more: what asks is taken back or completed, and whoever was asked by mail and has said
+    /// nothing is told.
+    pub(super) fn tell_over(&self, request: &mut Request, by: Option<&PersonId>, out: &mut Draft) {
+        let mails: Vec<Channel> =
+            self.approval.via.iter().copied().filter(|channel| *channel == Channel::Email).collect();
+        let current = request.steps.last().map(|step| (step.name.clone(), step.approvers.clone()));
+        close_tasks(request, |step| step != TOLD && step != DECIDED && !step.starts_with("reason"));
+        let asked: Vec<EffectId> = self.take_back_unsent(request, out);
+        let Some((name, approvers)) = current else { return };
+        let subject = format!("No answer needed: {}: {}", self.approval.title, self.record.name());
+        for approver in approvers.iter().filter(|approver| approver.ruling.is_none() && Some(&approver.person) != by) {
+            let ask =
+                self.effect(request, &StepName::from(format!("{name}/ask")), approver.slot.as_str(), Channel::Email);
+            // A mail that never left needs no second one.
+            if asked.contains(&ask) || mails.is_empty() {
+                continue;
+            }
+            let message = Message {
+                to: approver.person.clone(),
+                slot: approver.slot.clone(),
+                step: StepName::from(format!("{name}/over")),
+                subject: one_line(&subject),
+                body: format!("{}: {}\n\n{}", self.approval.title, self.record.name(), self.over(request)),
+                due: self.desk.now + TO_READ,
+                asks: false,
+            };
+            self.send(request, &message, &mails, out);
+        }
+    }
+
+    fn over(&self, request: &Request) -> String {
+        let decision = request.decision.as_ref();
+        let by = decision.and_then(|decision| decision.by.as_ref()).map(|person| format!(" by {}", self.name(person)));
+        let by = by.unwrap_or_default();
+        match (request.state, decision.map(|decision| decision.ruling)) {
+            (RequestState::Withdrawn, _) => "It was taken back; there is nothing to decide.".to_owned(),
+            (RequestState::NotNeeded, _) => "It is not needed any more; there is nothing to decide.".to_owned(),
+            (_, Some(Ruling::Approve)) => format!("It was granted{by}; your answer is not needed any more."),
+            (_, _) => format!("It was refused{by}; your answer is not needed any more."),
+        }
+    }
+
+    /// Takes back what asks and is not known to be written; tells which mails never left.
+    pub(super) fn take_back_unsent(&self, request: &mut Request, out: &mut Draft) -> Vec<EffectId> {
+        let asks = |step: &StepName| !matches!(step.as_str(), TOLD | DECIDED) && !step.as_str().ends_with("/over");
+        let mails: Vec<EffectId> =
+            request.mails.iter().filter(|(_, step)| asks(step)).map(|(effect, _)| *effect).collect();
+        let unknown = |(effect, task): (&EffectId, &dealclock_model::case::TaskMemo)| {
+            (task.id.is_none() && task.open && task.want.status == Some(TaskStatus::Done)).then_some(*effect)
+        };
+        let tasks: Vec<EffectId> = request.tasks.iter().filter_map(unknown).collect();
+        out.superseded.extend(mails.iter().chain(&tasks));
+        mails
+    }
+}
