@@ -108,15 +108,18 @@ pub struct RecordCase {
 }
 
 impl RecordCase {
-    /// The persons whose changes matter: the owner and everyone who holds a task that we look after.
+    /// The persons whose changes matter: the owner, everyone who holds a task that we look after, and whoever is to decide.
     pub fn persons(&self) -> BTreeSet<&PersonId> {
         let owner = self.record.as_ref().and_then(|record| record.owner.as_ref());
         let holders = self.clocks.values().flat_map(|clock| clock.tasks.values());
         let asked = self.requests.values().flat_map(|request| request.tasks.values());
+        let open =
+            self.requests.values().filter(|request| request.is_open()).filter_map(|request| request.steps.last());
+        let approvers = open.flat_map(|step| step.approvers.iter().map(|approver| &approver.person));
         let answering = self.reasons.values().flat_map(|reason| reason.tasks.values());
         let tasks =
             holders.chain(asked).chain(answering).filter(|task| task.open).filter_map(|task| task.want.owner.as_ref());
-        owner.into_iter().chain(tasks).collect()
+        owner.into_iter().chain(tasks).chain(approvers).collect()
     }
 
     /// Whether the CRM is asked regularly what became of the record's requests.

@@ -30,6 +30,8 @@ mod tasks;
 mod words;
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod laws;
 
 use chrono::Duration;

@@ -41,3 +41,23 @@ fn deed(people: &People, write: &Write) -> String {
         Write::Notify(notice) => format!("shown a notice to {}", to(&notice.to)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::bench::{Bench, rules};
+
+    #[test]
+    fn a_rule_in_shadow_goes_on_as_if_it_had_written_and_writes_nothing() {
+        let mut bench = Bench::new(rules("5d", &["1d", "4d"], "mode = \"shadow\"", "grants = \"10d\""));
+        bench.change("2026-06-01 11:00", false, false);
+        bench.due("2026-06-02 09:00");
+        bench.due("2026-06-05 09:00");
+        bench.due("2026-06-07 00:00");
+        assert!(bench.effects.is_empty());
+        assert_eq!(bench.words.iter().filter(|what| **what == What::Shadowed).count(), 2);
+        assert!(bench.clock().unsettled.is_empty() && bench.clock().tasks.is_empty());
+        // The reminders count as having reached the owner.
+        assert!(bench.clock().violation.as_ref().unwrap().enforceable);
+    }
+}

@@ -171,3 +171,97 @@ fn entry(hearing: &Hearing<'_>, episode: u32, what: What, why: String) -> Entry 
     let rule = Some(hearing.key.clone());
     Entry { at: hearing.desk.now, rule, episode, step: None, effect: None, what, why }
 }
+
+#[cfg(test)]
+mod tests {
+    use dealclock_model::Event;
+    use dealclock_model::event::Origin;
+
+    use super::*;
+    use crate::decide::bench::{Bench, at, record, rules};
+
+    fn ticked(complex: bool) -> Record {
+        let mut record = record(complex, false);
+        record.fields.insert(FieldName::from("request_approved"), Value::Bool(true));
+        record
+    }
+
+    fn bench() -> Bench {
+        let mut bench = Bench::new(rules("5d", &["1d"], "", "grants = \"10d\""));
+        bench.change("2026-06-01 11:00", false, false);
+        bench
+    }
+
+    fn look(bench: &mut Bench, when: &str, native: Vec<NativeSeen>) {
+        bench.take(&Event::Looked { native, tasks: Vec::new(), as_of: at(when) }, at(when));
+    }
+
+    fn reverts(bench: &Bench) -> usize {
+        bench.effects.iter().filter(|effect| effect.step.as_str().starts_with("tampering")).count()
+    }
+
+    #[test]
+    fn a_tick_without_a_grant_is_looked_into_and_set_back_each_time() {
+        let mut bench = bench();
+        for (day, count) in [(2, 1), (3, 2)] {
+            bench.show(&format!("2026-06-0{day} 10:00"), ticked(false), Origin::Poll);
+            assert!(bench.record_case().is_watched());
+            assert_eq!(reverts(&bench), count - 1, "nothing is set back before the CRM was asked");
+            look(&mut bench, &format!("2026-06-0{day} 10:05"), Vec::new());
+            // The same state told again is no other tick.
+            bench.show(&format!("2026-06-0{day} 10:06"), ticked(false), Origin::Poll);
+            look(&mut bench, &format!("2026-06-0{day} 10:07"), Vec::new());
+            assert_eq!(reverts(&bench), count);
+            bench.change(&format!("2026-06-0{day} 10:10"), false, false);
+        }
+        let Write::UpdateRecord(update) = &bench.effects.last().unwrap().write else { panic!("a write to the record") };
+        assert_eq!(update.expect["request_approved"], Value::Bool(true));
+        assert_eq!(update.set["request_approved"], Value::Bool(false));
+    }
+
+    #[test]
+    fn a_tick_that_is_taken_back_or_was_there_before_we_came_is_left_alone() {
+        let mut taken_back = bench();
+        taken_back.show("2026-06-02 10:00", ticked(false), Origin::Poll);
+        taken_back.change("2026-06-02 10:01", false, false);
+        look(&mut taken_back, "2026-06-02 10:05", Vec::new());
+        assert_eq!((reverts(&taken_back), taken_back.words.contains(&What::Tampered)), (0, true));
+
+        let mut before = Bench::new(rules("5d", &["1d"], "", "grants = \"10d\""));
+        before.show("2026-06-01 11:00", ticked(false), Origin::FirstRead);
+        look(&mut before, "2026-06-01 11:05", Vec::new());
+        assert_eq!((reverts(&before), before.words.contains(&What::Tampered)), (0, false));
+    }
+
+    #[test]
+    fn the_echo_of_our_own_tick_is_no_tampering() {
+        let mut bench = bench();
+        bench.change("2026-06-02 10:00", true, false);
+        bench.end("2026-06-02 12:00", RequestState::Granted);
+        bench.show("2026-06-02 12:01", ticked(true), Origin::Poll);
+        look(&mut bench, "2026-06-02 12:05", Vec::new());
+        assert_eq!((reverts(&bench), bench.words.contains(&What::Tampered)), (0, false));
+    }
+
+    #[test]
+    fn what_the_crms_own_process_granted_since_the_clock_began_is_the_decision() {
+        let check = |submitted: &str, reverted: usize| {
+            let mut bench = bench();
+            bench.show("2026-06-02 10:00", ticked(false), Origin::Poll);
+            let run = NativeSeen {
+                id: "run".to_owned(),
+                effect: None,
+                ruling: Some(Ruling::Approve),
+                by: None,
+                comment: None,
+                submitted_at: at(submitted),
+                decided_at: Some(at("2026-06-02 10:00")),
+            };
+            look(&mut bench, "2026-06-02 10:05", vec![run]);
+            assert_eq!(reverts(&bench), reverted, "{submitted}");
+            assert!(!bench.record_case().tampering.values().any(|known| known.state == TamperingState::Suspected));
+        };
+        check("2026-06-02 09:00", 0);
+        check("2026-05-02 09:00", 1);
+    }
+}

@@ -1,155 +1,10 @@
 //! Rounds of a clock: what a decision about its request does to deadline, reminders and violation.
 
-use std::collections::BTreeMap;
-
-use dealclock_model::case::{Clock, ClockState};
-use dealclock_model::event::Origin;
-use dealclock_model::fault::Source;
-use dealclock_model::record::field;
-use dealclock_model::{
-    Case, CaseId, Change, ChangeState, ConnectionId, Event, FieldName, Object, People, Person, PersonId, Profile,
-    Record, RecordId, RecordRef, RuleKey, What,
-};
+use dealclock_model::{Event, RuleKey};
 
 use super::*;
-use crate::decide::{Desk, decide};
+use crate::decide::bench::{Bench, at, local, rules};
 use crate::rules::Ruleset;
-use crate::time::resolve;
-
-const ZONE: chrono_tz::Tz = chrono_tz::Europe::Berlin;
-
-const APPROVAL: &str = r#"
-[approval.more-time]
-[[approval.more-time.step]]
-approver = "owner.manager"
-timeout = { after = "30d" }
-
-[calendar.office]
-hours = "09:00-17:00"
-"#;
-
-/// A rule with a way out: its deadline, its reminders, and further keys of the rule and of the extension.
-fn rules(deadline: &str, reminders: &[&str], rule: &str, extension: &str) -> Ruleset {
-    let reminders: String = reminders
-        .iter()
-        .map(|at| {
-            format!("[[rule.r.remind]]\nat = \"{at}\"\nto = [\"owner\"]\nvia = [\"task\"]\nsubject = \"Do it\"\n")
-        })
-        .collect();
-    let text = format!(
-        "[rule.r]\nobject = \"opportunity\"\nwhen = 'amount > 0'\nuntil = 'stage == \"Sent\"'\ndeadline = \"{deadline}\"\n\
-         {rule}\n{reminders}[rule.r.extension]\nrequested_by = \"complex\"\ngranted_as = \"request_approved\"\n\
-         approval = \"more-time\"\n{extension}\n{APPROVAL}"
-    );
-    Ruleset::read(&[Source::new("r.toml", text)], &BTreeMap::new(), &|_| Err(String::new())).unwrap()
-}
-
-/// A local time in Berlin: `2026-06-01 11:00`.
-fn at(text: &str) -> Instant {
-    resolve(text[..10].parse().unwrap(), format!("{}:00", &text[11..]).parse().unwrap(), ZONE)
-}
-
-fn local(instant: Instant) -> String {
-    instant.with_timezone(&ZONE).format("%Y-%m-%d %H:%M").to_string()
-}
-
-fn people() -> People {
-    let mut people = People::new(Profile::new(ConnectionId::from("acme"), ZONE));
-    for (name, manager) in [("rep", Some("boss")), ("boss", None)] {
-        let person = Person {
-            id: PersonId::from(name),
-            name: name.to_owned(),
-            email: None,
-            zone: Some(ZONE),
-            active: true,
-            manager: manager.map(PersonId::from),
-            hours: None,
-            absences: Vec::new(),
-            deputy: None,
-        };
-        people.persons.insert(PersonId::from(name), person);
-    }
-    people
-}
-
-fn record(complex: bool, sent: bool) -> Record {
-    let fields = BTreeMap::from([
-        (FieldName::from(field::AMOUNT), Value::Number(60_000.into())),
-        (FieldName::from(field::STAGE), Value::text(if sent { "Sent" } else { "Open" })),
-        (FieldName::from("complex"), Value::Bool(complex)),
-    ]);
-    Record { owner: Some(PersonId::from("rep")), fields, url: None, parked: None }
-}
-
-fn id() -> RecordRef {
-    RecordRef { connection: ConnectionId::from("acme"), object: Object::Opportunity, id: RecordId::from("1") }
-}
-
-/// One record with its case, told what happens at local times.
-struct Bench {
-    rules: Ruleset,
-    people: People,
-    case: Case,
-    words: Vec<What>,
-}
-
-impl Bench {
-    fn new(rules: Ruleset) -> Bench {
-        Bench { rules, people: people(), case: Case::new(&CaseId::Record(id())), words: Vec::new() }
-    }
-
-    fn take(&mut self, event: &Event, now: Instant) {
-        let (rules, calendars) = (&self.rules.rules, &self.rules.calendars);
-        let decision = decide(rules, calendars, &self.people, &CaseId::Record(id()), &self.case, event, now);
-        self.words.extend(decision.journal.iter().map(|entry| entry.what));
-        self.case = decision.case;
-    }
-
-    fn change(&mut self, when: &str, complex: bool, sent: bool) {
-        let state = ChangeState::Present(record(complex, sent));
-        let change = Box::new(Change { record: id(), stamp: at(when), state });
-        let event = Event::Changed { change, history: Vec::new(), origin: Origin::Poll, as_of: at(when) };
-        self.take(&event, at(when));
-    }
-
-    fn due(&mut self, when: &str) {
-        self.take(&Event::Due { as_of: at(when), waited: false }, at(when));
-    }
-
-    /// Somebody decided the request, or it ended otherwise; the clock obeys at once.
-    fn end(&mut self, when: &str, state: RequestState) {
-        let Case::Record(case) = &mut self.case else { panic!("a record's case") };
-        let record = case.record.clone().unwrap();
-        let desk =
-            Desk { rules: &self.rules.rules, calendars: &self.rules.calendars, people: &self.people, now: at(when) };
-        let (key, id) = (RuleKey::from("r"), id());
-        let m = Matter { desk, id: &id, rule: &self.rules.rules.by_key["r"], record: &record };
-        let request = case.requests.get_mut(&key).unwrap();
-        let before = (request.state, request.round);
-        request.state = state;
-        request.closed_at = Some(at(when));
-        let hearing = Hearing::of_rule(desk, &id, &record, m.rule).unwrap();
-        let mut out = Draft::default();
-        let clock = case.clocks.get_mut(&key).unwrap();
-        obey(&m, &hearing, clock, Some(before), request, at(when), &mut out);
-        self.words.extend(out.journal.iter().map(|entry| entry.what));
-    }
-
-    fn clock(&self) -> &Clock {
-        &self.case.as_record().unwrap().clocks["r"]
-    }
-
-    /// The reminders still to come: `step @ local time`.
-    fn coming(&self, now: &str) -> Vec<String> {
-        let case = self.case.as_record().unwrap();
-        let desk =
-            Desk { rules: &self.rules.rules, calendars: &self.rules.calendars, people: &self.people, now: at(now) };
-        let id = id();
-        let m = Matter { desk, id: &id, rule: &self.rules.rules.by_key["r"], record: case.record.as_ref().unwrap() };
-        let steps = m.coming_steps(self.clock());
-        steps.iter().map(|coming| format!("{} @ {}", coming.remind.name, local(coming.at))).collect()
-    }
-}
 
 /// A clock that begins at `start`, is asked about at `asked` and decided at `decided`: its deadline afterwards.
 fn check(
@@ -331,7 +186,7 @@ fn asked_after_the_violation_only_a_grant_changes_anything_and_the_violation_sta
         bench.due("2026-06-07 01:00");
         bench.change("2026-06-08 10:00", true, false);
         assert_eq!(bench.clock().state, ClockState::Violated);
-        assert!(bench.case.as_record().unwrap().requests["r"].is_open());
+        assert!(bench.record_case().requests["r"].is_open());
         bench.end("2026-06-09 10:00", decision);
         assert_eq!((bench.clock().state, local(bench.clock().deadline)), (state, deadline.to_owned()));
         bench.change("2026-06-10 10:00", true, true);
@@ -371,10 +226,22 @@ fn a_stopped_rule_opens_no_request_and_violates_nothing_until_it_is_started() {
     bench.change("2026-06-05 10:00", true, false);
     bench.due("2026-06-08 10:00");
     assert_eq!(bench.clock().state, ClockState::Silenced);
-    assert!(bench.case.as_record().unwrap().requests.is_empty());
+    assert!(bench.record_case().requests.is_empty());
     bench.rules.rules.stopped.clear();
     bench.take(&Event::RulesChanged, at("2026-06-08 12:00"));
-    let request = &bench.case.as_record().unwrap().requests["r"];
+    let request = &bench.record_case().requests["r"];
     assert_eq!((request.is_open(), request.opened_at), (true, at("2026-06-05 10:00")));
     assert!(!bench.words.contains(&What::Violated) && !bench.words.contains(&What::Fired));
+}
+
+#[test]
+fn every_round_of_a_request_counts_for_what_is_given_back() {
+    let mut bench = Bench::new(rules("5d", &["1d"], "", "grants = \"10d\""));
+    bench.change("2026-06-01 11:00", false, false);
+    bench.change("2026-06-02 08:00", true, false);
+    bench.end("2026-06-03 08:00", RequestState::Withdrawn);
+    bench.end("2026-06-04 08:00", RequestState::Open);
+    assert_eq!(bench.clock().state, ClockState::Silenced);
+    bench.end("2026-06-05 08:00", RequestState::Refused);
+    assert_eq!(local(bench.clock().deadline), "2026-06-09 00:00");
 }
