@@ -226,6 +226,7 @@ impl World<'_> {
     }
 
     fn lose_store(&mut self) {
+        self.crm.asks_by_key = true;
         self.cases.clear();
         self.wakes.clear();
         self.outbox.clear();
@@ -370,7 +371,7 @@ impl World<'_> {
                 Write::SendEmail(_) if refused => Outcome::Refused { reason: "550 not accepted".to_owned() },
                 write => self.crm.apply(effect.id, effect.step.as_str(), write, self.now),
             };
-            if matches!(&outcome, Outcome::Applied(receipt) if receipt.kept.is_empty()) {
+            if matches!(&outcome, Outcome::Applied(receipt) if receipt.kept.is_empty() && !receipt.found) {
                 acts(&effect).into_iter().for_each(|act| self.note(&effect.case, act));
             }
             self.inbox.push_back((effect.case.clone(), Event::Settled { effect: effect.id, outcome }));

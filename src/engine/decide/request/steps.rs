@@ -100,15 +100,17 @@ impl<'a> Hearing<'a> {
             Slot::Owner => base.and_then(|base| manager(people, base)),
             Slot::Manager | Slot::ManagersManager => holder(people, base, slot),
         };
-        let mut passed = BTreeSet::new();
+        let below = base.into_iter().cloned().chain(base.and_then(|base| match slot {
+            Slot::ManagersManager => manager(people, base),
+            Slot::Owner | Slot::Manager => None,
+        }));
+        let mut passed: BTreeSet<PersonId> = below.collect();
         while let Some(person) = next {
-            if self.may_decide(&person, request) {
+            if !passed.contains(&person) && self.may_decide(&person, request) {
                 return Some(person);
             }
-            next = manager(people, &person);
-            if !passed.insert(person) {
-                break;
-            }
+            next = manager(people, &person).filter(|next| !passed.contains(next));
+            passed.insert(person);
         }
         self.last_resort(request)
     }
