@@ -68,6 +68,8 @@ pub struct State {
     pub verified: bool,
     /// What went wrong last, by loop.
     pub troubles: BTreeMap<&'static str, Trouble>,
+    /// What was asked about requests.
+    pub asking: super::requests::Asking,
     /// The reconcile that is under way.
     pub reconcile: Option<super::reconcile::Progress>,
 }

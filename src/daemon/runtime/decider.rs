@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
 use dealclock_engine::decide::{Decision, decide};
-use dealclock_model::{Case, CaseId, ConnectionId, EffectId, Entry, Event, What};
+use dealclock_model::{Case, CaseId, ConnectionId, EffectId, Entry, Event, Instant, What};
 use dealclock_store::{Batch, Seq, StoreError};
 
 use super::mishaps::Turns;
+use super::requests::is_suspected;
 use super::signals::LoopId;
 use super::{Runtime, RuntimeError, Step};
 
@@ -16,6 +17,11 @@ use super::{Runtime, RuntimeError, Step};
 const HEAD: usize = 64;
 /// Operations after which a batch is committed; sled's memory grows with the size of its batches.
 const BATCH_OPERATIONS: usize = 80;
+
+/// Of these, a case counts for so many at most: one that is large and hears of much must not be written for each event.
+const SHARE: usize = 8;
+/// The rows of a batch with large cases in it, well below what the store takes.
+const LARGEST_BATCH: usize = dealclock_store::MAX_OPERATIONS * 3 / 5;
 
 /// One event to decide; without a sequence number when it comes straight from a page of the first read.
 pub(super) struct Work {
@@ -48,11 +54,13 @@ impl Runtime {
         for item in work {
             let mut own = Batch::new();
             let decided = self.decide_one(&mut pending, item, &mut own)?;
-            if !pending.batch.is_empty() && pending.batch.len() + own.len() > BATCH_OPERATIONS {
+            let put = decided.as_ref().map(Decided::put);
+            if !pending.has_room_for(&own, put.as_ref()) {
                 self.commit_decisions(&mut pending)?;
             }
             pending.batch.append(own);
-            if let Some((id, case)) = decided {
+            if let (Some(Decided { id, case, .. }), Some(put)) = (decided, put) {
+                pending.puts.insert(id.clone(), put);
                 pending.cases.insert(id, case);
             }
         }
@@ -60,12 +68,7 @@ impl Runtime {
         self.commit_decisions(&mut pending)
     }
 
-    fn decide_one(
-        &self,
-        pending: &mut Pending,
-        item: Work,
-        batch: &mut Batch,
-    ) -> Result<Option<(CaseId, Case)>, StoreError> {
+    fn decide_one(&self, pending: &mut Pending, item: Work, batch: &mut Batch) -> Result<Option<Decided>, StoreError> {
         let Work { seq, case: id, event } = item;
         if let Some(seq) = seq {
             batch.take_event(seq);
@@ -97,12 +100,12 @@ impl Runtime {
             // The engine promises never to panic. Should it all the same, this one record stands still and nothing else.
             tracing::error!(case = %id, "the engine failed on an event; the event is set aside");
             batch.append_journal(&id, &set_aside(now));
-            return Ok(known.map(|case| (id, case)));
+            pending.cases.extend(known.map(|case| (id, case)));
+            return Ok(None);
         };
-        let Decision { case, effects, superseded, posts, wake_at, journal, facts: _ } = decision;
+        let Decision { case, effects, superseded, posts, wake_at, journal, facts } = decision;
         pending.turns.note(&id, before, &case);
-        batch.put_case(&id, &case);
-        batch.set_timer(&id, wake_at);
+        pending.note_watched(&id, before, &case);
         if wake_at.is_some() {
             pending.raise(LoopId::Timers(id.connection().clone()));
         }
@@ -123,7 +126,10 @@ impl Runtime {
         for entry in &journal {
             batch.append_journal(&id, entry);
         }
-        Ok(Some((id, case)))
+        for fact in &facts {
+            batch.append_fact(&id, fact);
+        }
+        Ok(Some(Decided { id, case, wake_at }))
     }
 
     /// An effect that was settled before is not written again; its case is told the outcome that is known.
@@ -151,8 +157,17 @@ impl Runtime {
     fn commit_decisions(&self, pending: &mut Pending) -> Result<(), StoreError> {
         let turns = std::mem::take(&mut pending.turns);
         self.count_parked(turns, self.clock.now(), &mut pending.batch)?;
-        let committed = self.store.commit(std::mem::take(&mut pending.batch))?;
+        let mut batch = std::mem::take(&mut pending.batch);
+        for put in std::mem::take(&mut pending.puts).into_values() {
+            batch.append(put);
+        }
+        let committed = self.store.commit(batch)?;
         self.tell_again(&committed.known, &std::mem::take(&mut pending.effects))?;
+        for case in std::mem::take(&mut pending.suspects) {
+            if let Some(connection) = self.connections.get(case.connection()) {
+                connection.state().asking.suspect(case);
+            }
+        }
         for id in std::mem::take(&mut pending.raised) {
             self.signals.raise(&id);
         }
@@ -160,12 +175,31 @@ impl Runtime {
     }
 }
 
+/// What one decision leaves of its case.
+struct Decided {
+    id: CaseId,
+    case: Case,
+    wake_at: Option<Instant>,
+}
+
+impl Decided {
+    /// The case and its timer as changes of the store.
+    fn put(&self) -> Batch {
+        let mut batch = Batch::new();
+        batch.put_case(&self.id, &self.case).set_timer(&self.id, self.wake_at);
+        batch
+    }
+}
+
 /// Decisions that are not committed yet.
 #[derive(Default)]
 struct Pending {
     batch: Batch,
+    /// Each case as it was decided last, with its timer: a large case that hears of much is written once for many events.
+    puts: BTreeMap<CaseId, Batch>,
     cases: BTreeMap<CaseId, Case>,
     effects: BTreeMap<EffectId, CaseId>,
+    suspects: Vec<CaseId>,
     raised: Vec<LoopId>,
     turns: Turns,
 }
@@ -176,9 +210,34 @@ impl Pending {
             self.raised.push(id);
         }
     }
+
+    /// Whether one more decision may share the batch; an empty one takes any.
+    fn has_room_for(&self, own: &Batch, put: Option<&Batch>) -> bool {
+        if self.batch.is_empty() && self.puts.is_empty() {
+            return true;
+        }
+        let rows = || self.puts.values().chain(put).map(Batch::len);
+        let others = self.batch.len() + own.len();
+        others + rows().map(|rows| rows.min(SHARE)).sum::<usize>() <= BATCH_OPERATIONS
+            && others + rows().sum::<usize>() <= LARGEST_BATCH
+    }
+
+    /// Takes note of a record about which the CRM is to be asked from now on.
+    fn note_watched(&mut self, id: &CaseId, before: &Case, after: &Case) {
+        if !after.is_watched() {
+            return;
+        }
+        let suspected = |case: &Case| case.as_record().is_some_and(is_suspected);
+        if suspected(after) && !suspected(before) {
+            self.suspects.push(id.clone());
+        } else if before.is_watched() {
+            return;
+        }
+        self.raise(LoopId::Requests(id.connection().clone()));
+    }
 }
 
-fn set_aside(now: dealclock_model::Instant) -> Entry {
+fn set_aside(now: Instant) -> Entry {
     Entry {
         at: now,
         rule: None,

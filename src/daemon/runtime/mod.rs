@@ -18,6 +18,8 @@ mod poll;
 mod receive;
 pub mod reconcile;
 mod recover;
+mod reports;
+pub mod requests;
 mod rollout;
 #[cfg(test)]
 pub(crate) mod script;
@@ -97,19 +99,8 @@ impl Runtime {
         }
         let mut loops = vec![LoopId::Decide, LoopId::Deliver(Lane::Mail)];
         for (id, connection) in &connections {
-            if connection.feed().is_some() {
-                loops.push(LoopId::Feed(id.clone()));
-            }
-            loops.extend([
-                LoopId::Steward(id.clone()),
-                LoopId::Rollout(id.clone()),
-                LoopId::Poll(id.clone()),
-                LoopId::Hints(id.clone()),
-                LoopId::Recover(id.clone()),
-                LoopId::Timers(id.clone()),
-                LoopId::Deliver(Lane::Crm(id.clone())),
-                LoopId::Reconcile(id.clone()),
-            ]);
+            let follows = connection.feed().is_some();
+            loops.extend(LoopId::of(id).into_iter().filter(|id| follows || !matches!(id, LoopId::Feed(_))));
         }
         loops.sort();
         let signals = Signals::default();
@@ -204,9 +195,11 @@ impl Runtime {
             LoopId::Hints(connection) => self.hints_step(self.connection(connection)).await,
             LoopId::Recover(connection) => self.recover_step(self.connection(connection)).await,
             LoopId::Timers(connection) => self.timers_step(self.connection(connection)).await,
+            LoopId::Requests(connection) => self.requests_step(self.connection(connection)).await,
             LoopId::Deliver(Lane::Crm(connection)) => self.deliver_step(self.connection(connection)).await,
             LoopId::Deliver(Lane::Mail) => self.mail_step().await,
             LoopId::Reconcile(connection) => self.reconcile_step(self.connection(connection)).await,
+            LoopId::Reports(connection) => self.reports_step(self.connection(connection)).await,
         }
     }
 

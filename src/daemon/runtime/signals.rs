@@ -28,13 +28,35 @@ pub enum LoopId {
     Recover(ConnectionId),
     /// Turns due timers into events.
     Timers(ConnectionId),
+    /// Asks what became of requests, where people decide in the CRM.
+    Requests(ConnectionId),
     /// Writes what was decided.
     Deliver(Lane),
     /// Compares everything, now and then.
     Reconcile(ConnectionId),
+    /// Makes the reports that are due.
+    Reports(ConnectionId),
 }
 
 impl LoopId {
+    /// Every loop that works for a connection, in order.
+    pub fn of(connection: &ConnectionId) -> [LoopId; 11] {
+        let id = || connection.clone();
+        [
+            LoopId::Steward(id()),
+            LoopId::Rollout(id()),
+            LoopId::Poll(id()),
+            LoopId::Feed(id()),
+            LoopId::Hints(id()),
+            LoopId::Recover(id()),
+            LoopId::Timers(id()),
+            LoopId::Requests(id()),
+            LoopId::Deliver(Lane::Crm(id())),
+            LoopId::Reconcile(id()),
+            LoopId::Reports(id()),
+        ]
+    }
+
     /// The connection that the loop works for.
     pub fn connection(&self) -> Option<&ConnectionId> {
         match self {
@@ -46,8 +68,10 @@ impl LoopId {
             | LoopId::Hints(connection)
             | LoopId::Recover(connection)
             | LoopId::Timers(connection)
+            | LoopId::Requests(connection)
             | LoopId::Deliver(Lane::Crm(connection))
-            | LoopId::Reconcile(connection) => Some(connection),
+            | LoopId::Reconcile(connection)
+            | LoopId::Reports(connection) => Some(connection),
         }
     }
 }
@@ -63,8 +87,10 @@ impl fmt::Display for LoopId {
             LoopId::Hints(connection) => write!(f, "hints {connection}"),
             LoopId::Recover(connection) => write!(f, "recover {connection}"),
             LoopId::Timers(connection) => write!(f, "timers {connection}"),
+            LoopId::Requests(connection) => write!(f, "requests {connection}"),
             LoopId::Deliver(lane) => write!(f, "deliver {lane}"),
             LoopId::Reconcile(connection) => write!(f, "reconcile {connection}"),
+            LoopId::Reports(connection) => write!(f, "reports {connection}"),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use dealclock_connector::{Account, Error, Once, Problem};
-use dealclock_model::effect::Lane;
 use dealclock_model::people::Profile;
 use dealclock_model::{ConnectionId, Event, Instant, People, Person, PersonId};
 use dealclock_store::{Batch, Store, StoreError};
@@ -60,19 +59,10 @@ impl Runtime {
             Ok(Ok(())) => {
                 connection.recovered(WORK);
                 connection.state().last_check = Some(now);
-                let id = connection.id().clone();
-                let loops = [
-                    LoopId::Rollout(id.clone()),
-                    LoopId::Poll(id.clone()),
-                    LoopId::Feed(id.clone()),
-                    LoopId::Hints(id.clone()),
-                    LoopId::Recover(id.clone()),
-                    LoopId::Timers(id.clone()),
-                    LoopId::Deliver(Lane::Crm(id.clone())),
-                    LoopId::Reconcile(id),
-                ];
-                for next in loops {
-                    self.signals.raise(&next);
+                for next in LoopId::of(connection.id()) {
+                    if !matches!(next, LoopId::Steward(_)) {
+                        self.signals.raise(&next);
+                    }
                 }
                 Ok(Step::Again)
             }
