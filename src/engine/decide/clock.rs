@@ -203,10 +203,10 @@ impl Matter<'_> {
     }
 
     /// Speaks again: steps that fell into the silence are not sent, and a deadline that passed in it is violated now.
-    pub(super) fn unsilence(&self, clock: &mut Clock, at: Instant, out: &mut Draft) {
+    pub(super) fn unsilence(&self, clock: &mut Clock, at: Instant, because: &str, out: &mut Draft) {
         let from = clock.silenced_at.take();
         clock.state = ClockState::Running;
-        let why = format!("not silent any more since {}", moment(at, clock.zone));
+        let why = format!("{because} since {}", moment(at, clock.zone));
         out.journal.push(self.entry(clock, What::Unsilenced, why));
         self.give_up(clock, from, at, "fell into the silence", out);
         if at >= clock.deadline && clock.held.is_none() && !self.is_stopped() {

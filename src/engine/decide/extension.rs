@@ -45,7 +45,7 @@ pub(super) fn follow(m: &Matter<'_>, case: &mut RecordCase, clock: &mut Clock, t
     let open = request.as_ref().is_some_and(|request| request.episode == clock.episode && request.is_open());
     let waits = asks(m.record, extension) && must_wait(m, clock);
     if clock.state == ClockState::Silenced && !open && !waits {
-        m.unsilence(clock, turn.at, out);
+        m.unsilence(clock, turn.at, "nobody asks for more time any more", out);
     }
     if let Some(request) = request {
         case.requests.insert(m.rule.key.clone(), request);
@@ -91,9 +91,8 @@ fn ask(
     match state {
         None if turn.first && known.is_none() && is_granted(m.record, extension) => {
             let why = "it was ticked before the rule first looked at the record, and counts as granted";
-            let mut request = hearing.adopt(None, clock.episode, turn.at, None, why, out);
+            let request = hearing.adopt(None, clock.episode, turn.at, None, why, out);
             grant_from_before(m, clock, turn.at, out);
-            hearing.close_told(&mut request);
             Some(request)
         }
         None | Some(RequestState::Withdrawn | RequestState::NotNeeded) => {
@@ -211,11 +210,12 @@ pub(super) fn obey(
         }
         RequestState::Withdrawn | RequestState::NotNeeded if clock.state == ClockState::Silenced => {
             stop_waiting(m, clock, closed);
-            if clock.deadline <= closed {
-                let why = "the request was taken back after the deadline: taking it back wins no time";
-                out.journal.push(m.entry(clock, What::RequestWithdrawn, why));
-            }
-            m.unsilence(clock, closed, out);
+            let why = if clock.deadline <= closed {
+                "the request was taken back after the deadline, and taking it back wins no time: not silent any more"
+            } else {
+                "the request is not open any more, and the deadline stands: not silent any more"
+            };
+            m.unsilence(clock, closed, why, out);
         }
         RequestState::Refused
         | RequestState::TimedOut

@@ -187,7 +187,7 @@ pub(super) fn reopen_end(m: &Matter<'_>, clock: &Clock, ended: &Ended) -> Instan
 fn follow_silence(m: &Matter<'_>, clock: &mut Clock, facts: &Facts, at: Instant, out: &mut Draft) {
     match clock.state {
         ClockState::Running if facts.silent => m.silence(clock, at, &silence_text(m), out),
-        ClockState::Silenced if !facts.silent => m.unsilence(clock, at, out),
+        ClockState::Silenced if !facts.silent => m.unsilence(clock, at, "not silent any more", out),
         ClockState::Violated if facts.silent && at < clock.deadline => {
             m.withdraw(clock, at, out);
             m.silence(clock, at, &silence_text(m), out);

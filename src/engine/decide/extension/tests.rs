@@ -1,6 +1,6 @@
 //! Rounds of a clock: what a decision about its request does to deadline, reminders and violation.
 
-use dealclock_model::{Event, RuleKey};
+use dealclock_model::{Event, PersonId, RuleKey, Ruling, StepName, Way};
 
 use super::*;
 use crate::decide::bench::{Bench, at, local, rules};
@@ -244,4 +244,82 @@ fn every_round_of_a_request_counts_for_what_is_given_back() {
     assert_eq!(bench.clock().state, ClockState::Silenced);
     bench.end("2026-06-05 08:00", RequestState::Refused);
     assert_eq!(local(bench.clock().deadline), "2026-06-09 00:00");
+}
+
+/// What the manager says by a link about the first round of the first episode.
+fn ruled(ruling: Ruling) -> Event {
+    Event::Ruled {
+        rule: RuleKey::from("r"),
+        episode: 1,
+        round: 0,
+        step: StepName::from("step-1"),
+        by: PersonId::from("boss"),
+        ruling,
+        way: Way::Link,
+        comment: None,
+    }
+}
+
+/// A clock whose request was opened on its second day.
+fn asked() -> Bench {
+    let mut bench = Bench::new(rules("5d", &["1d", "4d"], "", "grants = \"10d\""));
+    bench.change("2026-06-01 11:00", false, false);
+    bench.due("2026-06-02 09:00");
+    bench.change("2026-06-02 10:00", true, false);
+    bench
+}
+
+fn stands(bench: &Bench) -> (ClockState, RequestState, String) {
+    (bench.clock().state, bench.record_case().requests["r"].state, local(bench.clock().deadline))
+}
+
+#[test]
+fn the_whole_way_out_and_back() {
+    let mut bench = asked();
+    assert_eq!(stands(&bench), (ClockState::Silenced, RequestState::Open, "2026-06-07 00:00".to_owned()));
+    bench.due("2026-06-05 09:00");
+    assert_eq!(bench.clock().steps.len(), 1, "nothing fires while the request is open");
+    bench.take(&ruled(Ruling::Approve), at("2026-06-06 10:00"));
+    assert_eq!(stands(&bench), (ClockState::Running, RequestState::Granted, "2026-06-12 00:00".to_owned()));
+    let ticks = |bench: &Bench| bench.effects.iter().filter(|effect| effect.step.as_str() == "granted/tick").count();
+    assert_eq!(ticks(&bench), 1);
+    // The box that was ticked for the request stays ticked; unticked, the grant is given back, and ticked again asks nobody.
+    bench.change("2026-06-06 11:00", true, false);
+    bench.change("2026-06-06 12:00", false, false);
+    assert_eq!(stands(&bench), (ClockState::Running, RequestState::TakenBack, "2026-06-08 00:00".to_owned()));
+    bench.change("2026-06-06 13:00", true, false);
+    assert_eq!(stands(&bench).0, ClockState::Running);
+    assert!(bench.record_case().requests["r"].told_decided);
+    assert_eq!((bench.clock().round, bench.words.contains(&What::Violated)), (2, false));
+}
+
+#[test]
+fn a_refusal_lets_the_clock_run_whatever_the_checkbox_says() {
+    let mut bench = asked();
+    bench.take(&ruled(Ruling::Reject), at("2026-06-04 10:00"));
+    assert_eq!(stands(&bench), (ClockState::Running, RequestState::Refused, "2026-06-09 00:00".to_owned()));
+    bench.change("2026-06-04 11:00", true, false);
+    assert_eq!(stands(&bench).0, ClockState::Running);
+    bench.take(&ruled(Ruling::Approve), at("2026-06-04 12:00"));
+    assert_eq!(stands(&bench).1, RequestState::Refused, "a second word is too late");
+}
+
+#[test]
+fn unticked_and_ticked_again_it_is_the_same_request_in_another_round() {
+    let mut bench = asked();
+    bench.change("2026-06-03 10:00", false, false);
+    assert_eq!(stands(&bench), (ClockState::Running, RequestState::Withdrawn, "2026-06-07 00:00".to_owned()));
+    bench.change("2026-06-04 10:00", true, false);
+    assert_eq!(stands(&bench).0, ClockState::Silenced);
+    assert_eq!(bench.record_case().requests["r"].round, 1);
+    // Work done meanwhile is done in time, and nobody has to decide any more.
+    bench.change("2026-06-08 10:00", true, true);
+    assert_eq!(stands(&bench), (ClockState::Met, RequestState::NotNeeded, "2026-06-07 00:00".to_owned()));
+}
+
+#[test]
+fn unticked_after_the_deadline_it_is_violated_now() {
+    let mut bench = asked();
+    bench.change("2026-06-08 10:00", false, false);
+    assert_eq!(stands(&bench), (ClockState::Violated, RequestState::Withdrawn, "2026-06-07 00:00".to_owned()));
 }
