@@ -6,6 +6,7 @@ pub mod condition;
 pub mod decide;
 pub mod flaw;
 pub mod read;
+pub mod report;
 pub mod rules;
 pub mod scenario;
 mod suggest;
