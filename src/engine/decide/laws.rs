@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::Duration;
+use dealclock_model::case::{ClockState, RecordCase};
 use dealclock_model::event::{Origin, Release, StormAnswer};
 use dealclock_model::fault::Source;
 use dealclock_model::record::field;
@@ -213,6 +214,22 @@ fn an_event() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// A clock with a way out is silent exactly while its request is open; held by the storm guard it may wait for one, and
+/// violated it stays so.
+fn assert_silent_while_asked(case: &RecordCase) {
+    let key = RuleKey::from("way-out");
+    let Some(clock) = case.clocks.get(&key) else { return };
+    let request = case.requests.get(&key).filter(|request| request.episode == clock.episode);
+    let open = request.is_some_and(|request| request.is_open());
+    match clock.state {
+        ClockState::Running => assert!(!open, "{clock:?} {request:?}"),
+        ClockState::Silenced => assert!(open || clock.held.is_some(), "{clock:?} {request:?}"),
+        ClockState::Violated => {}
+        ClockState::Met | ClockState::MetLate | ClockState::Void => assert!(!open, "{clock:?} {request:?}"),
+    }
+    assert!(clock.extended.as_ref().is_none_or(|extended| extended.round <= clock.round), "{clock:?}");
+}
+
 /// A daemon in small: cases, an inbox, and a world in which every effect is written at once, or not at all.
 struct Bench {
     rules: Ruleset,
@@ -238,6 +255,9 @@ impl Bench {
             let decision = self.decide(&id, &event, now);
             assert_eq!(decision, self.decide(&id, &event, now), "equal arguments give equal decisions");
             assert!(decision.wake_at.is_none_or(|wake| wake > now), "woken at or before now");
+            if let Some(case) = decision.case.as_record() {
+                assert_silent_while_asked(case);
+            }
             self.cases.insert(id.clone(), decision.case);
             inbox.extend(decision.posts);
             for effect in decision.effects {
