@@ -12,6 +12,8 @@ use dealclock_model::{Catalog, FieldName, Instant, Person, Record, Value};
 use crate::flaw::Flaw;
 use format::Shown;
 
+pub(crate) use format::money;
+
 /// Most characters of a rendered line.
 const MAX_LINE: usize = 250;
 /// Most characters of a rendered body; a CRM's text field may hold far more than a task should.
