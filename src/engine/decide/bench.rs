@@ -55,7 +55,7 @@ pub(super) fn local(instant: Instant) -> String {
     instant.with_timezone(&ZONE).format("%Y-%m-%d %H:%M").to_string()
 }
 
-fn people() -> People {
+pub(super) fn people() -> People {
     let mut people = People::new(Profile::new(ConnectionId::from("acme"), ZONE));
     for (name, manager) in [("rep", Some("boss")), ("boss", None)] {
         let person = Person {

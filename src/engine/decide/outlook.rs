@@ -50,7 +50,8 @@ pub fn outlook(
         .filter_map(|rule| Some((rule, case.clocks.get(&rule.key)?)))
         .flat_map(|(rule, clock)| of_clock(&Matter { desk, id, rule, record }, clock))
         .collect();
-    upcoming.extend(case.requests.iter().filter_map(|(key, request)| of_request(desk, id, case, record, key, request)));
+    let requests = case.requests.iter();
+    upcoming.extend(requests.flat_map(|(key, request)| of_request(desk, id, case, record, key, request)));
     upcoming.sort_by(|one, other| (one.at, &one.rule).cmp(&(other.at, &other.rule)));
     upcoming
 }
@@ -129,16 +130,18 @@ fn of_request(
     record: &Record,
     key: &RuleKey,
     request: &Request,
-) -> Option<Upcoming> {
-    if !request.is_open() || desk.rules.stopped.contains(key) {
-        return None;
-    }
-    let hearing = Hearing::of_key(desk, id, record, key)?;
-    let at = hearing.next_at(request)?;
+) -> Vec<Upcoming> {
+    let hearing = Hearing::of_key(desk, id, record, key);
+    let Some(hearing) = hearing.filter(|_| request.is_open() && !desk.rules.stopped.contains(key)) else {
+        return Vec::new();
+    };
     let zone = case.clocks.get(key).map_or(desk.people.zone_of(record.owner.as_ref()), |clock| clock.zone);
-    let what =
-        format!("the request {}: reminded, escalated or timed out then", standing_of(desk.people, request, zone));
-    Some(Upcoming { at, rule: key.clone(), what })
+    let tell = |at, what| Upcoming { at, rule: key.clone(), what };
+    let standing = standing_of(desk.people, request, zone);
+    let ends = tell(hearing.timeout_at(request), format!("the request times out: it {standing}"));
+    let next = hearing.next_at(request).filter(|at| *at < ends.at);
+    let next = next.map(|at| tell(at, format!("reminded of the request, or escalated: it {standing}")));
+    next.into_iter().chain([ends]).collect()
 }
 
 fn of_clock(m: &Matter<'_>, clock: &Clock) -> Vec<Upcoming> {
@@ -202,5 +205,27 @@ fn judgement(rule: &Rule, clock: Option<&Clock>, record: &Record, row: &crate::c
         ClockState::MetLate => format!("done after the deadline: `{}`", rule.until.text),
         ClockState::Void if clock.ignored => "left alone by the backlog policy or the answer to a storm".to_owned(),
         ClockState::Void => "ended without a result".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::bench::{Bench, at, id, local, people, rules};
+
+    #[test]
+    fn an_open_request_is_told_with_whom_it_waits_for_and_when_it_times_out() {
+        let mut bench = Bench::new(rules("5d", &["1d"], "", "grants = \"10d\""));
+        bench.change("2026-06-01 11:00", false, false);
+        bench.change("2026-06-02 10:00", true, false);
+        let (rules, calendars, case) = (&bench.rules.rules, &bench.rules.calendars, bench.record_case());
+        let upcoming = outlook(rules, calendars, &people(), &id(), case, at("2026-06-02 10:00"));
+        let told: Vec<_> = upcoming.iter().map(|next| (local(next.at), next.what.as_str())).collect();
+        let expected = "the request times out: it waits for boss since 2026-06-02 10:00";
+        assert_eq!(told, [("2026-07-02 09:00".to_owned(), expected)]);
+        let stands = why_not(rules, &people(), &id(), case);
+        let expected =
+            "silent while more time is asked for; the request for more time waits for boss since 2026-06-02 10:00";
+        assert_eq!((stands[0].live, stands[0].why.as_str()), (true, expected));
     }
 }
