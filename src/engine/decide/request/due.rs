@@ -49,7 +49,7 @@ impl Hearing<'_> {
     }
 
     /// When the present step is decided by itself; a link ends then, too.
-    pub(super) fn timeout_at(&self, request: &Request) -> Instant {
+    pub(in crate::decide) fn timeout_at(&self, request: &Request) -> Instant {
         match (self.step(request), request.steps.last()) {
             (Some(plan), Some(step)) => self.after(step, plan.timeout.after),
             _ => self.desk.now,
