@@ -14,6 +14,7 @@ pub mod needs;
 pub mod notify;
 pub mod patience;
 pub mod people;
+pub mod report;
 pub mod runtime;
 pub mod status;
 pub mod vault;

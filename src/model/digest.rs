@@ -182,6 +182,9 @@ pub struct ReportCase {
     /// How many were delivered.
     #[serde(default)]
     pub made: u32,
+    /// The reps who were at the mark in the last one, as the readers of digests were told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Notice>,
 }
 
 /// A report that was made, to be delivered to its readers.
@@ -205,4 +208,16 @@ pub struct Made {
     /// How it reaches them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub via: Vec<Channel>,
+    /// The reps at the mark, where it has one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<AtMark>,
+}
+
+/// A rep at the mark of a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtMark {
+    /// The rep.
+    pub person: PersonId,
+    /// The share with its cases and the period.
+    pub detail: String,
 }

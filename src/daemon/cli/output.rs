@@ -35,6 +35,11 @@ impl Output {
         }
     }
 
+    /// Prints what has its own format already, whatever is wanted. A reader that went away is no error.
+    pub fn raw(self, text: impl Display) {
+        let _ = writeln!(anstream::stdout(), "{text}");
+    }
+
     /// Prints the JSON document; nothing when it is not wanted.
     pub fn document(self, value: &impl Serialize) {
         if self.json {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dealclock_model::digest::{Made, ReportCase};
+use dealclock_model::digest::{Made, Notice, NoticeKey, NoticeKind, NoticeState, ReportCase};
 use dealclock_model::effect::{Channel, Email, NewTask, Notification, Subject};
 use dealclock_model::{
     Case, CaseId, ConnectionId, Effect, EffectId, Entry, Event, Fact, Happened, Outcome, PersonId, ReportKey, RuleKey,
@@ -10,7 +10,7 @@ use dealclock_model::{
 };
 
 use super::recipient::{Standing, name, stand_in, standing};
-use super::{Decision, Desk, Draft};
+use super::{Decision, Desk, Draft, notice};
 use crate::time::{local_date, resolve};
 
 /// Decides what follows from an event of a report.
@@ -72,6 +72,7 @@ impl Courier<'_> {
                 }
             }
         }
+        self.tell_marks(made);
         let names: Vec<_> = reached.iter().map(|person| name(self.desk.people, person)).collect();
         let to = if names.is_empty() { "nobody, since nobody holds its roles".to_owned() } else { names.join(", ") };
         let why = format!("{} to {}, to {to}", made.from, made.to);
@@ -83,6 +84,36 @@ impl Courier<'_> {
             episode: 0,
             what: Happened::ReportMade,
         });
+    }
+
+    /// Tells the digests of the reps at the mark: once, again when what is to be said changes, and when they are no longer.
+    fn tell_marks(&mut self, made: &Made) {
+        let earlier = std::mem::take(&mut self.case.marks);
+        for mark in &made.marks {
+            let person = Some(mark.person.clone());
+            let known = earlier.iter().find(|notice| notice.key.person == person);
+            self.case.marks.push(Notice {
+                key: NoticeKey { rule: self.rule.clone(), kind: NoticeKind::Mark, record: None, person, episode: 0 },
+                state: NoticeState::Open,
+                since: known.map_or(self.desk.now, |notice| notice.since),
+                at: self.desk.now,
+                owner: Some(mark.person.clone()),
+                previous_owner: None,
+                name: name(self.desk.people, &mark.person).to_owned(),
+                url: None,
+                amount: None,
+                urgent: false,
+                reason: None,
+                detail: Some(mark.detail.clone()),
+            });
+        }
+        let gone = earlier.into_iter().filter(|old| !self.case.marks.iter().any(|notice| notice.key == old.key));
+        let gone = gone.map(|old| Notice { state: NoticeState::Settled, at: self.desk.now, ..old });
+        for told in gone.chain(self.case.marks.iter().cloned()) {
+            for digest in self.desk.rules.digests.values() {
+                notice::post(self.desk, self.id.connection(), digest, &told, &mut self.out);
+            }
+        }
     }
 
     /// Whoever holds a role now; for somebody who is inactive, whoever stands in.

@@ -3,6 +3,7 @@
 use dealclock_model::effect::Channel;
 use dealclock_model::{ConnectionId, DigestKey, ReportKey};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::Who;
 use crate::time::Schedule;
@@ -49,8 +50,16 @@ pub struct Report {
     pub min_cases: u32,
 }
 
+impl Report {
+    /// Whether the report is made for a connection.
+    pub fn is_on(&self, connection: &ConnectionId) -> bool {
+        self.connections.as_ref().is_none_or(|list| list.contains(connection))
+    }
+}
+
 /// What a report is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReportKind {
     /// How the rules are followed.
     Compliance,
