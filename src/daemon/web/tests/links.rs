@@ -2,16 +2,42 @@
 
 use std::sync::Arc;
 
+use dealclock_engine::Ruleset;
 use dealclock_model::case::RecordCase;
 use dealclock_model::effect::Question;
+use dealclock_model::fault::Source;
 use dealclock_model::request::{Approver, StepProgress};
-use dealclock_model::{Case, CaseId, Event, Record, Request, RequestState};
+use dealclock_model::{Case, CaseId, Event, Record, Request, RequestState, Ruling, Way};
 use dealclock_store::Batch;
 use reqwest::{Client, Method, Response, StatusCode};
 
 use crate::config::Web;
 use crate::runtime::script::{Stage, deal};
 use crate::web::{Links, Listening, listen};
+
+/// What decides the request: the manager, or the lawyers, whoever is first.
+const RULES: &str = r#"
+[rule.proposal]
+title = "Proposal within 5 days"
+object = "opportunity"
+when = 'stage == "Open"'
+until = "proposal_sent_at != null"
+deadline = "5d"
+
+[rule.proposal.extension]
+requested_by = "complex"
+granted_as = "request_approved"
+grants = "10d"
+grace = "1d"
+approval = "more-time"
+
+[approval.more-time]
+title = "More time"
+via = ["email"]
+
+[[approval.more-time.step]]
+approver = ["owner.manager", "role:legal"]
+"#;
 
 /// A listener beside a record with an open request that `boss` is asked to decide.
 struct Desk {
@@ -25,6 +51,9 @@ struct Desk {
 impl Desk {
     async fn open() -> Desk {
         let stage = Stage::live().await;
+        let rules = Ruleset::read(&[Source::new("rules.toml", RULES)], &Default::default(), &|_| Err(String::new()));
+        stage.runtime.replace_rules(rules.unwrap());
+        stage.settle().await;
         let config = Web { listen: "127.0.0.1:0".parse().unwrap(), public_url: None, body_limit: 1 << 20 };
         let listening = listen(&config, Arc::clone(&stage.runtime)).await.unwrap();
         let base = format!("http://{}", listening.address());
@@ -38,12 +67,17 @@ impl Desk {
     /// Puts the record into the store, with its request in a state.
     fn keep(&self, state: RequestState) {
         let now = self.stage.runtime.now();
-        let approver = Approver { slot: "owner.manager".into(), person: "boss".into(), acts_for: None, ruling: None };
+        let approver = |slot: &str, person: &str| Approver {
+            slot: slot.into(),
+            person: person.into(),
+            acts_for: None,
+            ruling: None,
+        };
         let step = StepProgress {
             name: "step-1".into(),
             since: now,
             until: None,
-            approvers: vec![approver],
+            approvers: vec![approver("owner.manager", "boss"), approver("role:legal#law", "law")],
             reminded: 0,
             escalated: false,
         };
@@ -102,6 +136,12 @@ impl Desk {
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let request = origin.into_iter().fold(request, |request, origin| request.header("origin", origin));
         request.send().await.unwrap()
+    }
+
+    /// The request as the store has it.
+    fn request(&self) -> Request {
+        let case = self.stage.runtime.store().case(&CaseId::Record(deal("1"))).unwrap().unwrap();
+        case.as_record().unwrap().requests["proposal"].clone()
     }
 
     /// The answers that wait to be decided, or were just decided: nothing else is in the inbox here.
@@ -211,11 +251,37 @@ async fn an_answer_comes_from_our_page_and_says_one_of_two_things() {
 }
 
 #[tokio::test]
-async fn an_answer_is_heard_by_the_engine_once_it_is_durable() {
+async fn of_two_answers_that_race_one_counts_and_the_other_is_told() {
     let desk = Desk::open().await;
-    let hold = desk.stage.runtime.exclusively(|store| store.inbox_len().unwrap());
+    let other = desk.links.address(&Question { person: "law".into(), ..desk.question() });
     let base = desk.base.clone();
-    let response = desk.post("ruling=approve&comment=+go+on+%3C3+", Some(&base)).await;
-    assert!(response.status().is_success() || response.status() == StatusCode::CONFLICT, "{}", response.status());
-    assert_eq!((hold, desk.waiting()), (0, vec![]), "the answer was decided before the page was shown");
+    let refuse = desk.http.post(&other).form(&[("ruling", "reject")]).send();
+    let (approved, refused) = tokio::join!(desk.post("ruling=approve&comment=+go+on+%3C3+", Some(&base)), refuse);
+    let mut told = Vec::new();
+    for response in [approved, refused.unwrap()] {
+        told.push((response.status(), response.text().await.unwrap()));
+    }
+    told.sort_by_key(|(status, _)| *status);
+    assert_eq!((told[0].0, told[1].0), (StatusCode::OK, StatusCode::CONFLICT), "{told:?}");
+    assert!(told[0].1.contains("Thank you"), "{}", told[0].1);
+    assert!(told[1].1.contains("Somebody was faster"), "{}", told[1].1);
+    let decision = desk.request().decision.unwrap();
+    assert_eq!(decision.way, Way::Link);
+    let by_boss = decision.by == Some("boss".into());
+    assert_eq!((by_boss, decision.ruling), (by_boss, if by_boss { Ruling::Approve } else { Ruling::Reject }));
+    assert_eq!(desk.waiting(), [], "every answer was decided before its page was shown");
+}
+
+#[tokio::test]
+async fn a_link_that_was_used_decides_nothing_again() {
+    let desk = Desk::open().await;
+    let first = desk.post("ruling=approve", None).await;
+    assert_eq!(first.status(), StatusCode::OK);
+    let decided = desk.request();
+    assert_eq!(decided.state, RequestState::Granted);
+    let again = desk.post("ruling=reject", None).await;
+    assert_eq!(again.status(), StatusCode::CONFLICT);
+    assert_eq!(desk.request().decision, decided.decision);
+    let page = desk.get(&desk.links.address(&desk.question())).await.text().await.unwrap();
+    assert!(page.contains("It was approved by boss") && !page.contains("method=\"post\""), "{page}");
 }
