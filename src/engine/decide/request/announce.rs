@@ -11,7 +11,7 @@ use dealclock_model::{
 
 use super::ask::Message;
 use super::open::close_tasks;
-use super::{Cause, DECIDED, Hearing, RECORD, TOLD};
+use super::{Cause, DECIDED, Hearing, RECORD, SUBMIT, TOLD};
 use crate::decide::Draft;
 use crate::decide::recipient::whoever;
 use crate::decide::words::moment;
@@ -131,10 +131,13 @@ impl Hearing<'_> {
     }
 
     fn set(&self, request: &mut Request, field: &FieldName, step: &str, to: bool, out: &mut Draft) {
+        // A write of the opposite that may still arrive has to be answered, whatever the record shows now.
+        let opposite = self.take_back_writes(request, field, out);
         let is = self.record.get(field.as_str());
-        if (is == &Value::Bool(true)) == to {
+        if (is == &Value::Bool(true)) == to && !opposite {
             return;
         }
+        let seen = if opposite { &Value::Bool(!to) } else { is };
         let step = StepName::from(step);
         let effect = self.effect(request, &step, RECORD, Channel::Record);
         let value = if to { "ticked" } else { "cleared" };
@@ -142,10 +145,25 @@ impl Hearing<'_> {
         request.pending.insert(effect, step.clone());
         let update = RecordUpdate {
             record: self.id.clone(),
-            expect: BTreeMap::from([(field.clone(), is.clone())]),
+            expect: BTreeMap::from([(field.clone(), seen.clone())]),
             set: BTreeMap::from([(field.clone(), Value::Bool(to))]),
         };
         self.write(effect, step, Write::UpdateRecord(update), out);
+    }
+
+    /// Takes back writes to a checkbox that are not known to be done; whether one may still arrive.
+    fn take_back_writes(&self, request: &mut Request, field: &FieldName, out: &mut Draft) -> bool {
+        let granted = self.granted_as() == Some(field);
+        let of_field = |step: &StepName| step.as_str() != SUBMIT && step.as_str().starts_with("granted/") == granted;
+        let writes: Vec<EffectId> =
+            request.pending.iter().filter(|(_, step)| of_field(step)).map(|(effect, _)| *effect).collect();
+        let (fresh, earlier): (Vec<EffectId>, Vec<EffectId>) =
+            writes.into_iter().partition(|id| out.effects.iter().any(|effect| effect.id == *id));
+        out.effects.retain(|effect| !fresh.contains(&effect.id));
+        request.pending.retain(|id, _| !fresh.contains(id) && !earlier.contains(id));
+        let opposite = !earlier.is_empty();
+        out.superseded.extend(earlier);
+        opposite
     }
 
     /// Nobody has to decide any more: what asks is taken back or completed, and whoever was asked by mail and has said
@@ -183,6 +201,7 @@ impl Hearing<'_> {
         let by = decision.and_then(|decision| decision.by.as_ref()).map(|person| format!(" by {}", self.name(person)));
         let by = by.unwrap_or_default();
         match (request.state, decision.map(|decision| decision.ruling)) {
+            (RequestState::Open, _) => "Somebody else decided your step, and the next one is asked.".to_owned(),
             (RequestState::Withdrawn, _) => "It was taken back; there is nothing to decide.".to_owned(),
             (RequestState::NotNeeded, _) => "It is not needed any more; there is nothing to decide.".to_owned(),
             (_, Some(Ruling::Approve)) => format!("It was granted{by}; your answer is not needed any more."),
@@ -191,6 +210,8 @@ impl Hearing<'_> {
     }
 
     /// Takes back what asks and is not known to be written; tells which mails never left.
+    ///
+    /// What was decided in this very decision never leaves it: a box ticked and cleared between two polls asks nobody.
     pub(super) fn take_back_unsent(&self, request: &mut Request, out: &mut Draft) -> Vec<EffectId> {
         let asks = |step: &StepName| !matches!(step.as_str(), TOLD | DECIDED) && !step.as_str().ends_with("/over");
         let mails: Vec<EffectId> =
@@ -199,7 +220,12 @@ impl Hearing<'_> {
             (task.id.is_none() && task.open && task.want.status == Some(TaskStatus::Done)).then_some(*effect)
         };
         let tasks: Vec<EffectId> = request.tasks.iter().filter_map(unknown).collect();
-        out.superseded.extend(mails.iter().chain(&tasks));
+        let (fresh, earlier): (Vec<EffectId>, Vec<EffectId>) =
+            mails.iter().chain(&tasks).copied().partition(|id| out.effects.iter().any(|effect| effect.id == *id));
+        out.effects.retain(|effect| !fresh.contains(&effect.id));
+        request.mails.retain(|id, _| !mails.contains(id));
+        request.tasks.retain(|id, _| !fresh.contains(id));
+        out.superseded.extend(earlier);
         mails
     }
 }

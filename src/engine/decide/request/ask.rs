@@ -61,7 +61,9 @@ impl Hearing<'_> {
         let mails: Vec<Channel> =
             self.approval.via.iter().copied().filter(|channel| *channel != Channel::Task).collect();
         if let Some(approver) = approver {
-            self.ask_one(request, &approver, "replaced", &mails, out);
+            // The person is the recipient here: somebody else may take the place later.
+            let occasion = format!("replaced#{}", approver.person);
+            self.ask_one(request, &approver, &occasion, &mails, out);
         }
     }
 

@@ -26,14 +26,15 @@ impl Hearing<'_> {
             return;
         }
         let Some(step) = request.steps.last() else { return };
-        if self.escalates_at(plan, step).is_some_and(|at| at <= now) {
-            self.escalate(request, plan, out);
-        }
-        let Some(step) = request.steps.last() else { return };
+        let escalates = self.escalates_at(plan, step).is_some_and(|at| at <= now);
         let fallen = plan.remind.iter().filter(|span| self.reminds_at(step, **span) <= now).count();
         let fallen = u32::try_from(fallen).unwrap_or(u32::MAX);
         if fallen > step.reminded {
             self.remind(request, fallen, out);
+        }
+        // Whoever joins now is asked, not reminded as well.
+        if escalates {
+            self.escalate(request, plan, out);
         }
     }
 

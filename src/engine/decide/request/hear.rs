@@ -19,6 +19,7 @@ impl Hearing<'_> {
                 let word = (Some(said.by), said.way, said.comment);
                 self.vote(request, place, said.ruling, word, out);
             }
+            // Whoever was asked and had said nothing was told by mail when it was decided.
             Err(why) => self.say(request, Some(said.step), What::TooLate, why, out),
         }
     }

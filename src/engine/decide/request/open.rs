@@ -3,12 +3,15 @@
 use dealclock_model::digest::Reason;
 use dealclock_model::effect::{Channel, Submission, TaskStatus};
 use dealclock_model::request::{Decision, NativeSeen};
-use dealclock_model::{Happened, Instant, Request, RequestState, Ruling, StepName, Value, Way, What, Write};
+use dealclock_model::{EffectId, Happened, Instant, Request, RequestState, Ruling, StepName, Value, Way, What, Write};
 
 use super::{Cause, Hearing, RECORD, SUBMIT};
 use crate::condition::Row;
 use crate::decide::Draft;
 use crate::decide::recipient::name;
+
+/// For so many rounds tasks are remembered that were taken back before they were known to be written.
+const ROUNDS_KEPT: u32 = 3;
 
 impl<'a> Hearing<'a> {
     /// Opens a request at the CRM's time of the asking: the known one anew (round + 1) when it is of the same episode, else
@@ -28,7 +31,10 @@ impl<'a> Hearing<'a> {
                 close_tasks(&mut known, |_| true);
                 request.round = known.round.saturating_add(1);
                 request.open_before_secs = known.open_before_secs;
-                request.tasks = known.tasks;
+                // One that was under way when it was taken back may still appear, and is then closed.
+                let recent = |effect: &EffectId| effect.round().saturating_add(ROUNDS_KEPT) >= request.round;
+                request.tasks =
+                    known.tasks.into_iter().filter(|(effect, task)| task.id.is_some() || recent(effect)).collect();
                 request.pending = known.pending;
                 request.mails = known.mails;
             }
@@ -159,6 +165,9 @@ impl<'a> Hearing<'a> {
         request.closed_at = Some(at);
         let open = (at - request.opened_at).num_seconds().max(0);
         request.open_before_secs = request.open_before_secs.saturating_add(open);
+        if let Some(step) = request.steps.last_mut() {
+            step.until.get_or_insert(at);
+        }
         self.tell_over(request, None, out);
         self.note_closed(request, at, out);
     }

@@ -193,18 +193,18 @@ impl<'a> Hearing<'a> {
         if said.1 != Way::Timeout {
             self.note(request, now, Happened::StepDecided { by: said.0.cloned(), took_secs }, out);
         }
-        let next = request.step as usize + 1;
-        let more = self.approval.steps.iter().skip(next);
-        let row = self.row();
-        let is_last = !more.into_iter().any(|step| step.when.as_ref().is_none_or(|when| when.eval(&row).holds()));
-        if ruling == Ruling::Reject || is_last {
+        if ruling == Ruling::Reject {
             self.conclude(request, ruling, said, out);
             return;
         }
-        let who = said.0.map_or("somebody", |person| self.name(person));
-        self.say(request, Some(&name), What::Voted, format!("{who} approved; the next step is asked"), out);
-        close_tasks(request, |step| is_about(step, name.as_str()));
-        self.take_back_unsent(request, out);
+        let next = request.step as usize + 1;
+        let row = self.row();
+        let mut more = self.approval.steps.iter().skip(next);
+        if more.any(|step| step.when.as_ref().is_none_or(|when| when.eval(&row).holds())) {
+            let who = said.0.map_or("nobody", |person| self.name(person));
+            self.say(request, Some(&name), What::Voted, format!("{who} approved; the next step is asked"), out);
+            self.tell_over(request, said.0, out);
+        }
         self.begin_step(request, next, Some(said), out);
     }
 
@@ -245,6 +245,7 @@ impl<'a> Hearing<'a> {
     /// The approval was edited: an open request goes on under it, at the step of the same name.
     pub(in crate::decide) fn follow_approval(&self, request: &mut Request, out: &mut Draft) {
         request.approval_version = self.approval.version;
+        request.approval = self.approval.key.clone();
         if !request.is_open() || self.step(request).is_some() {
             return;
         }
