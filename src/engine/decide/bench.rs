@@ -7,7 +7,7 @@ use dealclock_model::event::Origin;
 use dealclock_model::fault::Source;
 use dealclock_model::record::field;
 use dealclock_model::{
-    Case, CaseId, Change, ChangeState, ConnectionId, Effect, Event, FieldName, Instant, Object, People, Person,
+    Case, CaseId, Change, ChangeState, ConnectionId, Effect, Event, Fact, FieldName, Instant, Object, People, Person,
     PersonId, Profile, Record, RecordId, RecordRef, RequestState, RuleKey, Value, What,
 };
 
@@ -95,6 +95,7 @@ pub(super) struct Bench {
     case: Case,
     pub(super) words: Vec<What>,
     pub(super) effects: Vec<Effect>,
+    pub(super) facts: Vec<Fact>,
 }
 
 impl Bench {
@@ -105,6 +106,7 @@ impl Bench {
             case: Case::new(&CaseId::Record(id())),
             words: Vec::new(),
             effects: Vec::new(),
+            facts: Vec::new(),
         }
     }
 
@@ -113,6 +115,7 @@ impl Bench {
         let decision = decide(rules, calendars, &self.people, &CaseId::Record(id()), &self.case, event, now);
         self.words.extend(decision.journal.iter().map(|entry| entry.what));
         self.effects.extend(decision.effects);
+        self.facts.extend(decision.facts);
         self.case = decision.case;
         for (case, event) in decision.posts {
             if case == CaseId::Record(id()) {

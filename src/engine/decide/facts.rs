@@ -243,3 +243,6 @@ fn hold(lasting: &mut Option<Spell>, present: Option<Spell>, at: Instant, out: &
         out.facts.push(Fact { at, owner, rule: None, episode: 0, what: Happened::Held(ended) });
     }
 }
+
+#[cfg(test)]
+mod tests;

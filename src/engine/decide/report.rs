@@ -181,3 +181,6 @@ fn body(made: &Made) -> String {
     paragraphs.push("A mark is a suspicion to be looked into, never a verdict.".to_owned());
     paragraphs.join("\n\n")
 }
+
+#[cfg(test)]
+mod tests;
