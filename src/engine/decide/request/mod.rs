@@ -13,6 +13,13 @@ mod open;
 mod steps;
 mod tend;
 
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod room;
+#[cfg(test)]
+mod tests;
+
 use chrono_tz::Tz;
 use dealclock_model::{
     DigestKey, FieldName, Instant, PersonId, Record, RecordRef, RuleKey, Ruling, SlotName, StepName, Way,

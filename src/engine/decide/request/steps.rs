@@ -83,7 +83,9 @@ impl<'a> Hearing<'a> {
                     .map(|person| (SlotName::from(format!("{}#{person}", who.name())), person.clone()))
                     .collect();
                 if found.is_empty() {
-                    let instead = self.last_resort(request);
+                    // The only holder asked: it goes one level up, as everywhere.
+                    let own = request.requester.as_ref().is_some_and(|requester| holders.contains(requester));
+                    let instead = if own { self.superior(Slot::Manager, request) } else { self.last_resort(request) };
                     found.extend(instead.map(|person| (SlotName::from(who.name()), person)));
                 }
                 found
