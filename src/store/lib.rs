@@ -11,6 +11,7 @@
 //! - Stored bytes are a promise: every value opens with its format, and an older format is read for ever.
 //! - No input makes the store panic: a damaged file is an error that says the way out.
 
+mod attended;
 mod batch;
 mod body;
 mod commit;

@@ -15,9 +15,12 @@ use std::io;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::attended::{Attended, NoAnswer};
 use crate::engine::{Engine, Visit, Writes};
 use crate::{Result, StoreError};
 
@@ -28,8 +31,21 @@ const FLUSH_EVERY_MS: u64 = 500;
 pub(crate) struct SledEngine {
     db: sled::Db,
     /// The log file, kept open to sync it after each flush.
-    log: File,
+    log: Arc<File>,
     directory: PathBuf,
+    /// Writes and flushes each have a thread, so that many writes share a flush.
+    writing: Attended,
+    flushing: Attended,
+    /// A write or a flush failed. sled's own threads may hang from then on, and closing it would wait for them.
+    failed: AtomicBool,
+}
+
+impl Drop for SledEngine {
+    fn drop(&mut self) {
+        if self.failed.load(Ordering::SeqCst) {
+            std::mem::forget(self.db.clone());
+        }
+    }
 }
 
 impl SledEngine {
@@ -52,16 +68,49 @@ impl SledEngine {
         let log = File::open(directory.join("db")).map_err(|source| io_error("open the log", directory, source))?;
         // The names of the files are as durable as their bytes only once their directory is synced.
         sync_directory(directory)?;
-        Ok(SledEngine { db, log, directory: directory.to_owned() })
+        let thread = |name| Attended::start(name).map_err(|source| io_error("start a thread", directory, source));
+        Ok(SledEngine {
+            db,
+            log: Arc::new(log),
+            directory: directory.to_owned(),
+            writing: thread("dealclock-store-write")?,
+            flushing: thread("dealclock-store-sync")?,
+            failed: AtomicBool::new(false),
+        })
     }
 
-    /// Runs one call of sled; a panic inside it is damage that showed late.
+    /// Reads with sled; a panic inside it is damage that showed late.
     fn guarded<T>(&self, action: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
-        match catch_unwind(AssertUnwindSafe(call)) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(explain(action, &self.directory, error)),
-            Err(_panic) => Err(damaged(&self.directory, action)),
+        settle(action, &self.directory, catch_unwind(AssertUnwindSafe(call)))
+    }
+
+    /// Writes with sled, on a thread from which no answer is waited for without end.
+    fn attended<T: Send + 'static>(
+        &self,
+        thread: &Attended,
+        action: &'static str,
+        call: impl FnOnce() -> sled::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let answer = match thread.call(move || catch_unwind(AssertUnwindSafe(call))) {
+            Ok(answered) => settle(action, &self.directory, answered),
+            Err(NoAnswer) => {
+                let source = io::Error::new(io::ErrorKind::TimedOut, "the disk gave no answer; it may be full");
+                Err(io_error(action, &self.directory, source))
+            }
+        };
+        if answer.is_err() {
+            self.failed.store(true, Ordering::SeqCst);
         }
+        answer
+    }
+}
+
+/// What a call of sled came to.
+fn settle<T>(action: &'static str, directory: &Path, answer: thread::Result<sled::Result<T>>) -> Result<T> {
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(explain(action, directory, error)),
+        Err(_panic) => Err(damaged(directory, action)),
     }
 }
 
@@ -115,12 +164,16 @@ impl Engine for SledEngine {
                 None => batch.remove(key),
             }
         }
-        self.guarded("write a batch", || self.db.apply_batch(batch))
+        let db = self.db.clone();
+        self.attended(&self.writing, "write a batch", move || db.apply_batch(batch))
     }
 
     fn flush(&self) -> Result<()> {
-        self.guarded("flush the log", || self.db.flush())?;
-        self.log.sync_data().map_err(|source| io_error("sync the log", &self.directory, source))
+        let (db, log) = (self.db.clone(), Arc::clone(&self.log));
+        self.attended(&self.flushing, "flush and sync the log", move || {
+            db.flush()?;
+            log.sync_data().map_err(sled::Error::Io)
+        })
     }
 }
 

@@ -171,7 +171,7 @@ impl World {
         let mut batch = Batch::new();
         batch.take_event(seq).put_case(&id, &case).set_timer(&id, due).append_journal(&id, &entry(0));
         let fact = decided.fact.map(|day| fact(day.into()));
-        for fact in &fact {
+        if let Some(fact) = &fact {
             batch.append_fact(&id, fact);
         }
         let effect = decided.step.map(|step| effect(id.record().unwrap().id.as_str(), &step.to_string()));

@@ -9,9 +9,10 @@ use dealclock_model::effect::{Channel, Lane, NewTask, Subject};
 use dealclock_model::record::field;
 use dealclock_model::{
     Case, CaseId, Effect, EffectId, Entry, Event, Fact, Happened, Instant, Object, Outcome, Receipt, Record, RecordRef,
-    Request, RequestState, Value, What, Write,
+    Request, Value, What, Write,
 };
 use dealclock_store::{Options, Store};
+use serde_json::json;
 use tempfile::TempDir;
 
 pub const OBJECT: Object = Object::Opportunity;
@@ -70,26 +71,8 @@ pub fn record_case(owner: &str, stamp: i64) -> Case {
 /// The same with a request that waits for a decision.
 pub fn watched_case(owner: &str, stamp: i64) -> Case {
     let Case::Record(mut case) = record_case(owner, stamp) else { unreachable!("it is a record's") };
-    let request = Request {
-        approval: "more-time".into(),
-        episode: 1,
-        round: 0,
-        state: RequestState::Open,
-        opened_at: at(0),
-        closed_at: None,
-        open_before_secs: 0,
-        requester: Some(owner.into()),
-        wanted_until: None,
-        step: 0,
-        steps: Vec::new(),
-        decision: None,
-        basis: [].into(),
-        tasks: [].into(),
-        pending: [].into(),
-        native: None,
-        told_decided: false,
-        approval_version: 0,
-    };
+    let request = json!({ "approval": "more-time", "episode": 1, "round": 0, "state": "open", "opened_at": at(0) });
+    let request: Request = serde_json::from_value(request).unwrap();
     case.requests.insert("proposal".into(), request);
     Case::Record(case)
 }
