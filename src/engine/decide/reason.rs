@@ -13,7 +13,7 @@ use dealclock_model::{
     SlotName, StepName, Value, What, Write,
 };
 
-use super::recipient::{name, whoever};
+use super::recipient::{Standing, name, standing, whoever};
 use super::settle::{origin, update_outcome};
 use super::tasks::{self, task_entry};
 use super::{Desk, Draft};
@@ -55,7 +55,10 @@ pub(super) fn attend(desk: Desk<'_>, id: &RecordRef, case: &mut RecordCase, out:
         }
         reason.tasks.retain(|_, task| task.open || task.pending.is_some());
     }
-    reasons.retain(|key, reason| !reason.tasks.is_empty() || Inquiry::of(desk, id, case, key).is_some());
+    // An episode that was asked is remembered even while its rule has no fields: what was sent is not sent again.
+    reasons.retain(|key, reason| {
+        reason.asked > 0 || !reason.tasks.is_empty() || Inquiry::of(desk, id, case, key).is_some()
+    });
     case.reasons = reasons;
 }
 
@@ -243,6 +246,7 @@ impl<'a> Inquiry<'a> {
         let Some((about, owner)) = self.cause else { return end(known, out) };
         let reason = standing_on(self.record, self.fields).filter(|reason| *reason != known.before);
         let news = known.about != Some(about);
+        self.hand_over(known, owner, out);
         match reason {
             Some(_) if known.given_at.is_some() => known.about = Some(about),
             Some(reason) => {
@@ -266,6 +270,21 @@ impl<'a> Inquiry<'a> {
 
     fn is_stopped(&self) -> bool {
         self.desk.rules.stopped.contains(&self.key)
+    }
+
+    /// An open task of somebody who left goes to whoever stands in.
+    fn hand_over(&self, known: &mut ReasonAsk, owner: Option<&PersonId>, out: &mut Draft) {
+        let people = self.desk.people;
+        for task in known.tasks.values_mut().filter(|task| task.open && task.want.status != Some(TaskStatus::Done)) {
+            let left = task.want.owner.as_ref().is_some_and(|holder| standing(people, holder) == Standing::Inactive);
+            let next = whoever(people, owner, Slot::Owner).filter(|_| left).map(|found| found.person);
+            if let Some(next) = next.filter(|next| Some(next) != task.want.owner.as_ref()) {
+                let why = format!("the task that asks for a reason goes to {}", name(people, &next));
+                let step = Some(task.sending.step.clone());
+                out.journal.push(Entry { step, ..self.entry(What::HandedOver, why) });
+                task.want.owner = Some(next);
+            }
+        }
     }
 
     fn give(&self, known: &mut ReasonAsk, owner: Option<&PersonId>, reason: Reason, out: &mut Draft) {
@@ -372,5 +391,39 @@ impl<'a> Inquiry<'a> {
             what,
             why,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Whether these values of the picklist and of the text are a reason.
+    fn check(picklist: &str, text: &str, is_one: bool) {
+        let fields = ReasonFields {
+            picklist: Some("delay_reason".into()),
+            text: Some("delay_reason_text".into()),
+            wants_words: "other".to_owned(),
+        };
+        let values = BTreeMap::from([
+            (FieldName::from("delay_reason"), if picklist.is_empty() { Value::Null } else { Value::text(picklist) }),
+            (FieldName::from("delay_reason_text"), Value::text(text)),
+        ]);
+        let record = Record { owner: None, fields: values, url: None, parked: None };
+        assert_eq!(standing_on(&record, &fields).is_some(), is_one, "{picklist:?} {text:?}");
+    }
+
+    #[test]
+    fn a_reason_is_a_value_or_words_and_other_wants_words() {
+        check("", "", false);
+        check("", " \n\t", false);
+        check("customer", "", true);
+        check("", "The customer is away", true);
+        check("other", "", false);
+        check("OTHER", "\u{a0} ", false);
+        check("Other", "a strike", true);
+        check("another", "", true);
     }
 }

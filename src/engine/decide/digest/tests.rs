@@ -190,12 +190,12 @@ const WEDNESDAY: &str = "2026-06-03T10:00:00Z";
 
 #[test]
 fn nothing_is_new_twice() {
-    let open = notice("1", NoticeState::Open, TUESDAY);
-    check(&[open.clone()], &[], &["1 still open", "(2 days)"], &["NEW"]);
+    let open = || notice("1", NoticeState::Open, TUESDAY);
+    check(&[open()], &[], &["1 still open", "(2 days)"], &["NEW"]);
     let reason = Reason { picklist: Some("customer".to_owned()), text: Some("on holiday".to_owned()) };
-    let told = Notice { reason: Some(reason), at: time(WEDNESDAY), ..open };
-    check(&[], &[told.clone()], &["1 new", "Reason: customer, \"on holiday\""], &["STILL"]);
-    check(&[notice("1", NoticeState::Open, TUESDAY)], &[told], &["1 still open", "on holiday"], &["NEW"]);
+    let told = || Notice { reason: Some(reason.clone()), at: time(WEDNESDAY), ..open() };
+    check(&[], &[told()], &["1 new", "Reason: customer, \"on holiday\""], &["STILL"]);
+    check(&[open()], &[told()], &["1 still open", "on holiday"], &["NEW"]);
 }
 
 #[test]
@@ -206,10 +206,10 @@ fn what_became_of_it_is_told_once_and_with_a_line_that_says_so() {
     check(&[open(), other()], &[settled], &["1 settled"], &["NEW", "2 still open"]);
     let before = notice("1", NoticeState::Settled, "2026-06-02T11:00:00Z");
     check(&[open(), before, other()], &[], &["1 still open"], &["settled"]);
-    let detail = Some("it had been done in time".to_owned());
-    let withdrawn = Notice { detail, ..notice("1", NoticeState::Withdrawn, WEDNESDAY) };
-    check(&[open()], &[withdrawn.clone()], &["1 taken back", "it had been done in time"], &["still open"]);
-    check(&[other()], &[withdrawn], &["1 still open"], &["taken back"]);
+    let detail = || Some("it had been done in time".to_owned());
+    let withdrawn = || Notice { detail: detail(), ..notice("1", NoticeState::Withdrawn, WEDNESDAY) };
+    check(&[open()], &[withdrawn()], &["1 taken back", "it had been done in time"], &["still open"]);
+    check(&[other()], &[withdrawn()], &["1 still open"], &["taken back"]);
 }
 
 #[test]
