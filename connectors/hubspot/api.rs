@@ -39,6 +39,9 @@ pub const TASK_TO_DEAL: u32 = 216;
 /// The unique property on tasks that holds our key.
 pub const KEY: &str = "dealclock_key";
 
+/// The property on tasks in which a person says what they decide.
+pub const OUTCOME: &str = "dealclock_outcome";
+
 /// The property group that holds what setup makes.
 pub const GROUP: &str = "dealclock";
 
@@ -176,6 +179,8 @@ pub mod task {
     pub const REMINDERS: &str = "hs_task_reminders";
     /// The owner's id.
     pub const OWNER: &str = "hubspot_owner_id";
+    /// When anything about it changed.
+    pub const MODIFIED: &str = "hs_lastmodifieddate";
     /// The status of a task that is not started.
     pub const NOT_STARTED: &str = "NOT_STARTED";
     /// The status of a task that is done.

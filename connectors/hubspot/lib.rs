@@ -14,6 +14,7 @@ pub mod errors;
 mod feed;
 mod find;
 mod history;
+mod outcomes;
 mod provision;
 mod read;
 pub mod schema;
@@ -30,8 +31,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, Feed, History, Mapping, Provision, Quota, Result,
-    Settings, Webhooks, origin,
+    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, Feed, History, Mapping, Outcomes, Provision, Quota,
+    Result, Settings, Webhooks, origin,
 };
 use dealclock_model::{Change, ConnectionId, EffectId, Object, Receipt, RecordRef, Write};
 use http::Uri;
@@ -50,6 +51,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
     fetch_batch: api::BATCH,
     apply_batch: api::BATCH,
     history_batch: api::HISTORY_BATCH,
+    channels: &[],
 };
 
 /// Makes the connector; the message says which setting is wrong.
@@ -137,6 +139,10 @@ impl Connector for HubSpot {
 
     fn feed(&self) -> Option<&dyn Feed> {
         self.journal.as_ref().map(|_| self as &dyn Feed)
+    }
+
+    fn outcomes(&self) -> Option<&dyn Outcomes> {
+        Some(self)
     }
 
     fn quota(&self) -> Option<&Quota> {

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::HubSpot;
-use crate::api::{GROUP, KEY, Kind, properties};
+use crate::api::{GROUP, KEY, Kind, OUTCOME, properties};
 use crate::client::Call;
 use crate::wire::{Group, Page, Property};
 
@@ -161,12 +161,24 @@ fn compare(need: &Need, found: Option<&Property>) -> PlanState {
 fn by_hand(needs: &[Need]) -> Vec<String> {
     let on_deals = needs.iter().filter(|need| !need.on_tasks);
     let labels: Vec<&str> = on_deals.map(|need| need.label.as_str()).collect();
-    if labels.is_empty() {
-        return Vec::new();
+    let mut tasks = Vec::new();
+    if !labels.is_empty() {
+        tasks.push(format!(
+            "place these properties on the deal page (Settings, Objects, Deals, Record customization): {}",
+            labels.join(", ")
+        ));
+        tasks.push(
+            "to make a reason obligatory, add conditional logic to the checkbox (Settings, Properties): HubSpot's API \
+             cannot"
+                .to_owned(),
+        );
     }
-    vec![
-        format!("place these properties on the deal page (Settings, Objects, Deals, Record customization): {}", labels.join(", ")),
-        "to make a reason obligatory, add conditional logic to the checkbox (Settings, Properties): HubSpot's API cannot"
-            .to_owned(),
-    ]
+    let asked = needs.iter().find(|need| need.on_tasks && need.name == OUTCOME);
+    tasks.extend(asked.map(|need| {
+        format!(
+            "place the property {} on the task page (Settings, Objects, Activities, Tasks), where approvers choose it",
+            need.label
+        )
+    }));
+    tasks
 }

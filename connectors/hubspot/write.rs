@@ -49,8 +49,15 @@ impl HubSpot {
         }
         let of = |(effect, write): &(EffectId, Write)| match (write, outcomes.get(effect)) {
             (_, Some(outcome)) => outcome.clone(),
-            (Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_), None) => {
-                Err(Error::rejected("send an e-mail: HubSpot's tasks are no mail"))
+            (Write::SendEmail(_), None) => Err(Error::rejected("send an e-mail: HubSpot's tasks are no mail")),
+            (Write::SubmitApproval(_), None) => {
+                Err(Error::rejected("hand in a deal: HubSpot has no approval process of its own"))
+            }
+            (Write::Notify(_), None) => {
+                Err(Error::rejected("show a notice: HubSpot has no such action; use `task` or `email`"))
+            }
+            (Write::SendCrmEmail(_), None) => {
+                Err(Error::rejected("send a mail by the CRM: HubSpot has no such action; use `email`"))
             }
             (Write::UpdateRecord(_), None) => {
                 Err(Error::transient("update deals: HubSpot said nothing about this one"))

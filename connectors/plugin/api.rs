@@ -35,6 +35,8 @@ pub enum Verb {
     Written,
     /// Which values did fields have before?
     History,
+    /// What was decided in some tasks?
+    Outcomes,
     /// Which fields are missing?
     Plan,
     /// Make a missing field.
@@ -54,6 +56,7 @@ impl Verb {
             Verb::Find => "find",
             Verb::Written => "written",
             Verb::History => "history",
+            Verb::Outcomes => "outcomes",
             Verb::Plan => "provision.plan",
             Verb::Make => "provision.make",
         }
@@ -71,6 +74,7 @@ impl Verb {
             | Verb::Find
             | Verb::Written
             | Verb::History
+            | Verb::Outcomes
             | Verb::Plan
             | Verb::Make => false,
         }

@@ -13,6 +13,7 @@ pub mod errors;
 mod find;
 mod history;
 mod log;
+mod outcomes;
 mod process;
 mod provision;
 mod read;
@@ -25,9 +26,10 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, FieldSource, History, Mapping, Provision, Result,
-    Settings,
+    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, FieldSource, History, Mapping, Outcomes, Provision,
+    Result, Settings,
 };
+use dealclock_model::effect::Channel;
 use dealclock_model::{Change, ConnectionId, EffectId, Object, Receipt, RecordRef, Write};
 
 pub use crate::api::Bounds;
@@ -50,6 +52,7 @@ static UNKNOWN: Descriptor = Descriptor {
     fetch_batch: api::BATCH,
     apply_batch: api::BATCH,
     history_batch: api::BATCH,
+    channels: &[],
 };
 
 /// Makes the connector; the message says which setting is wrong.
@@ -121,6 +124,12 @@ impl Connector for Plugin {
         Some(self)
     }
 
+    /// Known once the program has introduced itself.
+    fn outcomes(&self) -> Option<&dyn Outcomes> {
+        let can = self.client.known().is_some_and(|introduction| introduction.can(Ability::Outcomes));
+        can.then_some(self as &dyn Outcomes)
+    }
+
     /// A program without the ability answers with what is to be made by hand.
     fn provision(&self) -> Option<&dyn Provision> {
         Some(self)
@@ -136,6 +145,16 @@ fn describe(introduction: &Introduction) -> Descriptor {
         fetch_batch: batch(introduction.fetch_batch),
         apply_batch: batch(introduction.apply_batch),
         history_batch,
+        channels: channels(introduction),
+    }
+}
+
+fn channels(introduction: &Introduction) -> &'static [Channel] {
+    match (introduction.can(Ability::Notify), introduction.can(Ability::SendMail)) {
+        (true, true) => &[Channel::Notification, Channel::CrmEmail],
+        (true, false) => &[Channel::Notification],
+        (false, true) => &[Channel::CrmEmail],
+        (false, false) => &[],
     }
 }
 

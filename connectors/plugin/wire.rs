@@ -114,9 +114,47 @@ pub enum Ability {
     History,
     /// `provision.plan` and `provision.make`.
     Provision,
+    /// `outcomes`.
+    Outcomes,
+    /// `notify` among the writes of `apply`.
+    Notify,
+    /// `send_mail` among the writes of `apply`.
+    SendMail,
     /// One of a later version.
     #[serde(other)]
     Other,
+}
+
+/// What was decided in tasks.
+#[derive(Debug, Deserialize)]
+pub struct Decided {
+    /// One for each task that was asked about.
+    pub tasks: Vec<AskedTask>,
+}
+
+/// A task that was asked about.
+#[derive(Debug, Deserialize)]
+pub struct AskedTask {
+    /// Its id.
+    pub task: String,
+    /// How it stands; absent where there is no such task any more.
+    #[serde(default)]
+    pub seen: Option<SeenTask>,
+}
+
+/// How a task stands.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SeenTask {
+    /// Whether it is completed.
+    pub done: bool,
+    /// What was decided in it: `approved` or `refused`.
+    #[serde(default)]
+    pub outcome: Option<String>,
+    /// Whose it is.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Since when it stands so, by the CRM's clock.
+    pub at: Instant,
 }
 
 /// The account behind the program.

@@ -11,23 +11,26 @@ use crate::api::Verb;
 use crate::errors::kind;
 use crate::translate::write::{receipt, write};
 use crate::wire::question::Writes;
-use crate::wire::{Applied, Settled};
+use crate::wire::{Ability, Applied, Introduction, Settled};
 
 impl Plugin {
     /// Applies writes; one result for each, in order.
     pub(crate) async fn apply_writes(&self, writes: &[(EffectId, Write)]) -> Vec<Result<Receipt>> {
-        if let Err(error) = self.client.introduction(Verb::Apply).await {
-            return writes.iter().map(|_| Err(error.clone())).collect();
-        }
+        let introduction = match self.client.introduction(Verb::Apply).await {
+            Ok(introduction) => introduction,
+            Err(error) => return writes.iter().map(|_| Err(error.clone())).collect(),
+        };
         let mut results = Vec::with_capacity(writes.len());
         for writes in writes.chunks(self.descriptor().apply_batch) {
-            results.extend(self.apply_batch(writes).await);
+            results.extend(self.apply_batch(introduction, writes).await);
         }
         results
     }
 
-    async fn apply_batch(&self, writes: &[(EffectId, Write)]) -> Vec<Result<Receipt>> {
-        let batch: Vec<_> = writes.iter().filter_map(|(key, what)| write(*key, what)).collect();
+    async fn apply_batch(&self, introduction: &Introduction, writes: &[(EffectId, Write)]) -> Vec<Result<Receipt>> {
+        let is_sent = |what: &Write| refusal(introduction, what).is_none();
+        let sent = writes.iter().filter(|(_, what)| is_sent(what));
+        let batch: Vec<_> = sent.filter_map(|(key, what)| write(*key, what)).collect();
         let answer = match batch.is_empty() {
             true => Ok(Applied { results: Vec::new() }),
             false => self.client.ask::<Applied>(Verb::Apply, Writes { writes: batch }).await,
@@ -35,11 +38,12 @@ impl Plugin {
         let mut settled = match answer {
             Ok(answer) => by_key(answer),
             Err(error) => {
-                return writes.iter().map(|(_, what)| refused_mail(what).unwrap_or(Err(error.clone()))).collect();
+                let result = |what| Err(refusal(introduction, what).unwrap_or_else(|| error.clone()));
+                return writes.iter().map(|(_, what)| result(what)).collect();
             }
         };
-        let result = |(key, what): &(EffectId, Write)| match refused_mail(what) {
-            Some(refused) => refused,
+        let result = |(key, what): &(EffectId, Write)| match refusal(introduction, what) {
+            Some(refusal) => Err(refusal),
             None => self.result(settled.remove(key).flatten(), what),
         };
         writes.iter().map(result).collect()
@@ -70,11 +74,18 @@ fn by_key(answer: Applied) -> HashMap<EffectId, Option<Settled>> {
     settled
 }
 
-fn refused_mail(what: &Write) -> Option<Result<Receipt>> {
+/// Why a program is not even asked for a write.
+fn refusal(introduction: &Introduction, what: &Write) -> Option<Error> {
+    let lacks = |ability, words: &str| (!introduction.can(ability)).then(|| Error::rejected(words));
     match what {
-        Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_) => {
-            Some(Err(Error::rejected("apply: mail does not leave through a CRM")))
-        }
         Write::CreateTask(_) | Write::UpdateTask(_) | Write::UpdateRecord(_) => None,
+        Write::Notify(_) => lacks(Ability::Notify, "show a notice: the program has not the ability `notify`"),
+        Write::SendCrmEmail(_) => {
+            lacks(Ability::SendMail, "send a mail by the CRM: the program has not the ability `send_mail`")
+        }
+        Write::SubmitApproval(_) => {
+            Some(Error::rejected("hand in a record: the protocol of plug-ins knows no approval processes"))
+        }
+        Write::SendEmail(_) => Some(Error::rejected("apply: mail does not leave through a CRM")),
     }
 }

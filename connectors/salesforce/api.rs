@@ -41,6 +41,12 @@ pub const ADDRESS: usize = 14_000;
 /// The unique external id on tasks that holds our key.
 pub const KEY: &str = "Dealclock_Key__c";
 
+/// The picklist on tasks in which a person says what they decide.
+pub const OUTCOME: &str = "Dealclock_Outcome__c";
+
+/// The type of our notices, by its API name.
+pub const NOTICE_TYPE: &str = "Dealclock";
+
 /// The path of the list of versions; it costs no call.
 pub const VERSIONS: &str = "/services/data/";
 
@@ -55,6 +61,12 @@ pub fn data(rest: &str) -> String {
 /// The path of an object's definition.
 pub fn describe(object: &str) -> String {
     data(&format!("/sobjects/{object}/describe"))
+}
+
+/// The path of a standard
+/// [action](https://developer.salesforce.com/docs/atlas.en-us.api_action.meta/api_action/actions_intro_invoking.htm).
+pub fn action(name: &str) -> String {
+    data(&format!("/actions/standard/{name}"))
 }
 
 /// The path of one record.

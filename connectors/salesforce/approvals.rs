@@ -5,12 +5,14 @@
 
 mod run;
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use dealclock_connector::{
     Error, ErrorKind, IfLost, NativeApproval, NativeApprovals, Priority, Problem, Result, WorkItem,
 };
 use dealclock_model::effect::Submission;
-use dealclock_model::{EffectId, Instant, Object, PersonId, RecordId, RecordRef, Ruling};
+use dealclock_model::{EffectId, Instant, Object, PersonId, Receipt, RecordId, RecordRef, Ruling, Write};
 use serde::Serialize;
 
 use crate::Salesforce;
@@ -24,6 +26,7 @@ use crate::soql;
 use crate::translate::value;
 use crate::wire::approval::{Outcome, Processes};
 use crate::wire::{Code, Failure, Page};
+use crate::write::Outcomes;
 
 /// Most records whose runs one query asks for: their steps come in the same page, of which a row holds few.
 const RECORDS: usize = 200;
@@ -53,30 +56,7 @@ struct Request<'a> {
 #[async_trait]
 impl NativeApprovals for Salesforce {
     async fn submit(&self, id: &EffectId, submission: &Submission) -> Result<NativeApproval> {
-        let comments = mark(&submission.comment, id);
-        let request = Request {
-            action_type: "Submit",
-            context_id: submission.record.id.as_str(),
-            context_actor_id: submission.submitter.as_ref().map(PersonId::as_str),
-            comments: &comments,
-            next_approver_ids: submission.approvers.iter().map(PersonId::as_str).collect(),
-            process_definition_name_or_id: submission.process.as_deref(),
-        };
-        match self.request("hand in an opportunity", &request).await? {
-            Ok((outcome, now)) => Ok(NativeApproval {
-                id: ids::long(outcome.instance_id.as_deref().unwrap_or_default()),
-                record: submission.record.clone(),
-                effect: Some(*id),
-                standing: standing(outcome.instance_status.as_deref(), false),
-                waiting: opened(&outcome),
-                decided_by: None,
-                comment: Some(comments),
-                submitted_at: now,
-                completed_at: None,
-            }),
-            Err(refusal) if says(&refusal, "ALREADY_IN_PROCESS") => self.running(id, submission, refusal).await,
-            Err(refusal) => Err(explained(refusal)),
-        }
+        self.hand_in(id, submission).await.map(|(run, _)| run)
     }
 
     async fn observe(&self, records: &[RecordRef]) -> Result<Vec<Vec<NativeApproval>>> {
@@ -134,6 +114,68 @@ impl NativeApprovals for Salesforce {
 }
 
 impl Salesforce {
+    /// Hands one record in; the run, and whether it was there already because of this very effect.
+    async fn hand_in(&self, id: &EffectId, submission: &Submission) -> Result<(NativeApproval, bool)> {
+        let comments = mark(&submission.comment, id);
+        let request = Request {
+            action_type: "Submit",
+            context_id: submission.record.id.as_str(),
+            context_actor_id: submission.submitter.as_ref().map(PersonId::as_str),
+            comments: &comments,
+            next_approver_ids: submission.approvers.iter().map(PersonId::as_str).collect(),
+            process_definition_name_or_id: submission.process.as_deref(),
+        };
+        match self.request("hand in an opportunity", &request).await? {
+            Ok((outcome, now)) => {
+                let run = NativeApproval {
+                    id: ids::long(outcome.instance_id.as_deref().unwrap_or_default()),
+                    record: submission.record.clone(),
+                    effect: Some(*id),
+                    standing: standing(outcome.instance_status.as_deref(), false),
+                    waiting: opened(&outcome),
+                    decided_by: None,
+                    comment: Some(comments),
+                    submitted_at: now,
+                    completed_at: None,
+                };
+                Ok((run, false))
+            }
+            Err(refusal) if says(&refusal, "ALREADY_IN_PROCESS") => {
+                self.running(id, submission, refusal).await.map(|run| (run, true))
+            }
+            Err(refusal) => Err(explained(refusal)),
+        }
+    }
+
+    /// Hands records in, one after another: no call takes several with an answer to each that is certain.
+    pub(crate) async fn hand_in_all(&self, submissions: &[(EffectId, &Submission)], outcomes: &mut Outcomes) {
+        for (effect, submission) in submissions {
+            let outcome = self.hand_in(effect, submission).await.map(|(run, found)| receipt(run, found));
+            outcomes.insert(*effect, outcome);
+        }
+    }
+
+    /// Which submissions were carried out, whatever became of their runs since.
+    pub(crate) async fn find_submissions(&self, effects: &[(EffectId, Write)]) -> Result<HashMap<EffectId, Receipt>> {
+        let records: Vec<RecordRef> = effects
+            .iter()
+            .filter_map(|(_, write)| match write {
+                Write::SubmitApproval(submission) => Some(submission.record.clone()),
+                Write::CreateTask(_)
+                | Write::UpdateTask(_)
+                | Write::UpdateRecord(_)
+                | Write::SendEmail(_)
+                | Write::Notify(_)
+                | Write::SendCrmEmail(_) => None,
+            })
+            .collect();
+        if records.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let runs = self.observe(&records).await?.into_iter().flatten();
+        Ok(runs.filter_map(|run| Some((run.effect?, receipt(run, true)))).collect())
+    }
+
     /// Sends one request alone: a composite call is not documented to take it.
     ///
     /// The outer error is one of reading the answer, the inner one a refusal, which comes with 200 or with 400.
@@ -237,6 +279,10 @@ async fn asked_anywhere(salesforce: &Salesforce, user: &PersonId) -> Result<bool
     let run = Run::new("read open approvals").priority(Priority::Write);
     salesforce.run(run, &[Query::live(query)], |_, _| is_asked = true).await?;
     Ok(is_asked)
+}
+
+fn receipt(run: NativeApproval, found: bool) -> Receipt {
+    Receipt { id: Some(run.id).filter(|id| !id.is_empty()), found, kept: Vec::new() }
 }
 
 fn says(refusal: &Refusal, code: &str) -> bool {

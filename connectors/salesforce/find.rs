@@ -14,11 +14,17 @@ use crate::translate::task::key_of;
 use crate::wire::Row;
 
 impl Salesforce {
-    /// Whether creations were applied.
-    pub(crate) async fn find_tasks(&self, effects: &[(EffectId, Write)]) -> Result<Vec<Option<Receipt>>> {
+    /// Whether what bears a key was made: tasks, and runs of approval processes.
+    pub(crate) async fn find_writes(&self, effects: &[(EffectId, Write)]) -> Result<Vec<Option<Receipt>>> {
+        let mut found = self.find_tasks(effects).await?;
+        found.extend(self.find_submissions(effects).await?);
+        Ok(effects.iter().map(|(effect, _)| found.get(effect).cloned()).collect())
+    }
+
+    async fn find_tasks(&self, effects: &[(EffectId, Write)]) -> Result<HashMap<EffectId, Receipt>> {
         let creations = effects.iter().filter_map(|(effect, write)| match write {
             Write::CreateTask(_) => Some(*effect),
-            // Their values say whether they were applied, so they need no key; and mail leaves elsewhere.
+            // Values say whether they were applied, so they need no key; notices and mails have none.
             Write::UpdateTask(_)
             | Write::UpdateRecord(_)
             | Write::SendEmail(_)
@@ -26,8 +32,7 @@ impl Salesforce {
             | Write::Notify(_)
             | Write::SendCrmEmail(_) => None,
         });
-        let found = self.find_by_key(creations, false).await?;
-        Ok(effects.iter().map(|(effect, _)| found.get(effect).cloned()).collect())
+        Ok(self.find_by_key(creations, false).await?)
     }
 
     /// Tasks by their keys, deleted ones included: a task that a person deleted was made once.

@@ -17,6 +17,8 @@ mod find;
 mod history;
 mod identity;
 mod ids;
+mod notices;
+mod outcomes;
 mod provision;
 mod queries;
 mod read;
@@ -35,9 +37,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, History, Mapping, NativeApprovals, Provision, Quota,
-    Result, Settings, Webhooks,
+    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, History, Mapping, NativeApprovals, Outcomes,
+    Provision, Quota, Result, Settings, Webhooks,
 };
+use dealclock_model::effect::Channel;
 use dealclock_model::{Change, ConnectionId, EffectId, Object, Receipt, RecordRef, Write};
 
 pub use crate::api::HOSTS;
@@ -54,6 +57,7 @@ static DESCRIPTOR: Descriptor = Descriptor {
     fetch_batch: api::FETCH_BATCH,
     apply_batch: api::APPLY_BATCH,
     history_batch: api::HISTORY_BATCH,
+    channels: &[Channel::Notification, Channel::CrmEmail],
 };
 
 /// Makes the connector; the message says which setting is wrong.
@@ -114,7 +118,7 @@ impl Connector for Salesforce {
     }
 
     async fn find(&self, effects: &[(EffectId, Write)]) -> Result<Vec<Option<Receipt>>> {
-        self.find_tasks(effects).await
+        self.find_writes(effects).await
     }
 
     async fn written(&self, records: &[RecordRef]) -> Result<Vec<Vec<(EffectId, String)>>> {
@@ -134,6 +138,10 @@ impl Connector for Salesforce {
     }
 
     fn approvals(&self) -> Option<&dyn NativeApprovals> {
+        Some(self)
+    }
+
+    fn outcomes(&self) -> Option<&dyn Outcomes> {
         Some(self)
     }
 

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use dealclock_connector::{Error, Need, Plan, PlanItem, PlanState, Priority, Provision, Result};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::json;
 
 use crate::Salesforce;
 use crate::api;
@@ -33,6 +34,8 @@ enum Item<'a> {
     Grants(Set),
     /// The permission set of the integration user, given to it.
     Assignment,
+    /// The type of our notices.
+    NoticeType,
     /// The rule that a checkbox is only ticked together with another.
     Rule(&'a Need, &'a str),
 }
@@ -44,6 +47,7 @@ fn items(needs: &[Need]) -> Vec<Item<'_>> {
     items.extend(sets.iter().copied().map(Item::Set));
     items.extend(sets.iter().copied().map(Item::Grants));
     items.extend(sets.contains(&Set::Integration).then_some(Item::Assignment));
+    items.push(Item::NoticeType);
     items.extend(needs.iter().filter_map(|need| Some(Item::Rule(need, need.requires.as_deref()?))));
     items
 }
@@ -54,6 +58,7 @@ impl Item<'_> {
             Item::Field(need) => field::api_name(need),
             Item::Set(set) | Item::Grants(set) => set.name(),
             Item::Assignment => Set::Integration.name(),
+            Item::NoticeType => api::NOTICE_TYPE,
             Item::Rule(..) => rule::NAME,
         }
     }
@@ -66,6 +71,7 @@ impl Item<'_> {
             Item::Assignment => {
                 format!("permission set \"{}\" given to the integration user", Set::Integration.label())
             }
+            Item::NoticeType => format!("notification type \"{}\"", api::NOTICE_TYPE),
             Item::Rule(need, requires) => rule::title(need, requires),
         }
     }
@@ -84,6 +90,7 @@ impl Provision for Salesforce {
                 Item::Set(set) => access.compare_set(set),
                 Item::Grants(set) => access.compare_grants(set, needs),
                 Item::Assignment => access.compare_assignment(),
+                Item::NoticeType => access.compare_notice_type(),
                 Item::Rule(need, requires) => match unfit(needs, &fields, [&need.name, requires]) {
                     Some(name) => PlanState::Differs(format!("it cannot speak of {name}, which differs itself")),
                     None => rule::compare(need, requires, self.rule(Some(&steps)).await?.as_ref()),
@@ -102,6 +109,7 @@ impl Provision for Salesforce {
             Some(Item::Set(set)) => self.make_set(set).await,
             Some(Item::Grants(set)) => self.make_grants(set, needs).await,
             Some(Item::Assignment) => self.assign().await,
+            Some(Item::NoticeType) => self.make_notice_type().await,
             Some(Item::Rule(need, requires)) => self.make_rule(need, requires).await,
             None => Err(Error::rejected(format!("make `{}`: it is not among the needs", item.name))),
         };
@@ -145,6 +153,20 @@ impl Salesforce {
         let (access, user) = (self.access(None).await?, self.identity().await?.user);
         let body = access::assignment(access.id_of(Set::Integration)?, &user);
         self.create("assign a permission set", "/sobjects/PermissionSetAssignment", &body).await.map(drop)
+    }
+
+    /// A type under this name is ours, whatever its label became.
+    ///
+    /// [CustomNotificationType](https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_customnotificationtype.htm)
+    async fn make_notice_type(&self) -> Result<()> {
+        if self.access(None).await?.compare_notice_type() == PlanState::Present {
+            return Ok(());
+        }
+        let name = api::NOTICE_TYPE;
+        let body = json!({
+            "CustomNotifTypeName": name, "DeveloperName": name, "MasterLabel": name, "Desktop": true, "Mobile": true,
+        });
+        self.create("make a notification type", "/sobjects/CustomNotificationType", &body).await.map(drop)
     }
 
     async fn make_rule(&self, need: &Need, requires: &str) -> Result<()> {
@@ -245,8 +267,17 @@ fn with_way_out(refusal: Refusal) -> Error {
 /// What is left to the administrator.
 fn by_hand(needs: &[Need]) -> Vec<String> {
     let on_opportunities: Vec<&Need> = needs.iter().filter(|need| Place::of(need) == Place::Opportunity).collect();
+    let asked = needs.iter().find(|need| field::is_decision(need));
+    let decision = asked.map(|need| {
+        format!(
+            "add the field {} to the page layouts of tasks (Setup, Object Manager, Task, Page Layouts), where approvers \
+             choose it, and let approvers have the permission set \"{}\"",
+            need.label,
+            Set::Reps.label()
+        )
+    });
     if on_opportunities.is_empty() {
-        return Vec::new();
+        return decision.into_iter().collect();
     }
     let labels = |needs: &[&Need]| needs.iter().map(|need| need.label.as_str()).collect::<Vec<_>>().join(", ");
     let mut tasks = vec![format!(
@@ -262,6 +293,7 @@ fn by_hand(needs: &[Need]) -> Vec<String> {
         "assign the permission set \"{}\" to the reps and their managers (Setup, Permission Sets, Manage Assignments)",
         Set::Reps.label()
     ));
+    tasks.extend(decision);
     let checkboxes: Vec<&Need> = on_opportunities.into_iter().filter(|need| field::is_checkbox(need)).collect();
     if !checkboxes.is_empty() {
         tasks.push(format!(

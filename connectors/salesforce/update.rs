@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use dealclock_connector::{Error, ErrorKind, Priority, Result};
 use dealclock_model::effect::{RecordUpdate, TaskUpdate};
 use dealclock_model::record::field;
-use dealclock_model::{EffectId, FieldName, Receipt, Value};
+use dealclock_model::{EffectId, FieldName, Receipt, Value, ValueType};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json};
 
@@ -229,7 +229,11 @@ fn record_verdict(
             kept.push(format!("{name} was changed"));
             continue;
         };
-        let wanted = at_salesforce(schema, name, wanted);
+        let wanted = match value_type {
+            // A checkbox is never empty.
+            ValueType::Bool if wanted.is_null() => Value::Bool(false),
+            _ => at_salesforce(schema, name, wanted),
+        };
         if present == wanted {
             continue;
         }

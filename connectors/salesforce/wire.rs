@@ -1,5 +1,6 @@
 //! Everything that Salesforce sends, and the only place where it is parsed; every field may be missing.
 
+pub mod action;
 pub mod approval;
 pub mod describe;
 pub mod failure;

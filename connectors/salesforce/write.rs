@@ -39,25 +39,32 @@ impl Salesforce {
     /// Applies writes; one result for each, in order.
     pub(crate) async fn apply_writes(&self, writes: &[(EffectId, Write)]) -> Vec<Result<Receipt>> {
         let (mut creations, mut tasks, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut submissions, mut notices, mut mails) = (Vec::new(), Vec::new(), Vec::new());
         for (effect, write) in writes {
             match write {
                 Write::CreateTask(new) => creations.push((*effect, new)),
                 Write::UpdateTask(update) => tasks.push((*effect, update)),
                 Write::UpdateRecord(update) => records.push((*effect, update)),
-                Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_) => {}
+                Write::SubmitApproval(submission) => submissions.push((*effect, submission)),
+                Write::Notify(notice) => notices.push((*effect, notice)),
+                Write::SendCrmEmail(mail) => mails.push((*effect, mail)),
+                Write::SendEmail(_) => {}
             }
         }
         let mut outcomes = Outcomes::with_capacity(writes.len());
         self.create_tasks(&creations, &mut outcomes).await;
         self.update_tasks(&tasks, &mut outcomes).await;
         self.update_records(&records, &mut outcomes).await;
+        self.hand_in_all(&submissions, &mut outcomes).await;
+        self.notify(&notices, &mut outcomes).await;
+        self.send_mails(&mails, &mut outcomes).await;
         let of = |(effect, write): &(EffectId, Write)| match (write, outcomes.get(effect)) {
             (_, Some(outcome)) => outcome.clone(),
-            (Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_), None) => {
-                Err(Error::rejected("send an e-mail: Salesforce's tasks are no mail"))
+            (Write::SendEmail(_), None) => {
+                Err(Error::rejected("send an e-mail: what leaves by SMTP does not leave through Salesforce"))
             }
-            (Write::CreateTask(_), None) => {
-                Err(Error::unknown(format!("{WHAT}: Salesforce said nothing about this one")))
+            (Write::CreateTask(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_), None) => {
+                Err(Error::unknown("write: Salesforce said nothing about this one"))
             }
             (Write::UpdateTask(_) | Write::UpdateRecord(_), None) => {
                 Err(Error::transient("update: Salesforce said nothing about this one"))

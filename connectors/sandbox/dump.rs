@@ -30,10 +30,41 @@ pub struct Dump {
     /// The ids that the CRM gave to people and stages which edits name by ids of their own.
     #[serde(default)]
     pub aliases: BTreeMap<String, String>,
+    /// Notices that the CRM showed and mails that it sent, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<SentDump>,
     /// How often each endpoint was called, refused calls included.
     pub calls: BTreeMap<String, u64>,
     /// How often each status was answered; 0 counts the calls that got no answer.
     pub statuses: BTreeMap<u16, u64>,
+}
+
+/// A notice that the CRM showed, or a mail that it sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentDump {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// How it reached its reader.
+    pub carrier: Carrier,
+    /// A person's id, or a mail address.
+    pub to: String,
+    /// The title or subject.
+    pub subject: String,
+    /// The text.
+    pub body: String,
+    /// The id of the record that it leads to, where it leads to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+}
+
+/// How something that the CRM sends reaches its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Carrier {
+    /// As a notice in the CRM.
+    Notification,
+    /// As a mail.
+    Email,
 }
 
 /// The account's own settings.

@@ -88,10 +88,34 @@ impl NativeApproval {
     }
 }
 
+/// What an approver says by a value of the field in which tasks are decided.
+///
+/// `None` for a value that is none of them: whoever wrote it has decided nothing.
+pub fn ruling(outcome: &str) -> Option<Ruling> {
+    const WORDS: [(&str, Ruling); 3] =
+        [("approved", Ruling::Approve), ("refused", Ruling::Reject), ("rejected", Ruling::Reject)];
+    WORDS.into_iter().find(|(word, _)| outcome.trim().eq_ignore_ascii_case(word)).map(|(_, ruling)| ruling)
+}
+
 /// An optional ability: tasks with a field in which a person says what they decide.
 #[async_trait]
 pub trait Outcomes: Send + Sync {
     /// Tasks of ours as they stand now, by their ids, in the order asked; `None` for one that is gone. Not from a search
     /// index.
     async fn look(&self, tasks: &[String]) -> Result<Vec<Option<TaskSeen>>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_read_in_any_case_and_another_value_decides_nothing() {
+        let check = |text: &str, expected| assert_eq!(ruling(text), expected, "{text}");
+        check("approved", Some(Ruling::Approve));
+        check("Refused ", Some(Ruling::Reject));
+        check("Rejected", Some(Ruling::Reject));
+        check("maybe", None);
+        check("", None);
+    }
 }

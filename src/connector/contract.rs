@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use dealclock_model::effect::Channel;
 use dealclock_model::record::FieldHistory;
 use dealclock_model::{
     Change, ConnectionId, EffectId, FieldName, Instant, Object, Person, Receipt, RecordRef, ValueType, Write,
@@ -107,6 +108,8 @@ pub struct Descriptor {
     pub apply_batch: usize,
     /// Most records in one `history` call; 0 without history.
     pub history_batch: usize,
+    /// The ways beside tasks in which the CRM itself reaches a person; a write in any other one is rejected.
+    pub channels: &'static [Channel],
 }
 
 /// How often a task may appear for one effect, at worst.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::SecondsFormat;
+use dealclock_connector::approval::ruling;
 use dealclock_model::effect::{NewTask, TaskFields, TaskStatus};
+use dealclock_model::request::TaskSeen;
 use dealclock_model::{EffectId, Instant};
 use serde_json::{Map, Value, json};
 
@@ -126,6 +128,18 @@ pub fn key_of(found: &wire::Object) -> Option<EffectId> {
     let in_property = found.get(api::KEY).and_then(|key| key.parse().ok());
     let in_trace = || found.object_write_trace_id.as_str().and_then(|key| key.parse().ok());
     in_property.or_else(|| found.get(task::BODY).and_then(reference)).or_else(in_trace)
+}
+
+/// A task as it stands; `None` for one without an id or without the time of its state.
+pub fn seen(found: &wire::Object) -> Option<TaskSeen> {
+    let changed = found.get(task::MODIFIED).or(found.updated_at.as_str());
+    Some(TaskSeen {
+        task: found.id.as_str()?.to_owned(),
+        done: found.get(task::STATUS) == Some(task::COMPLETED),
+        outcome: found.get(api::OUTCOME).and_then(ruling),
+        owner: found.get(task::OWNER).map(Into::into),
+        at: changed.and_then(instant)?,
+    })
 }
 
 /// The key at the end of a task's text.

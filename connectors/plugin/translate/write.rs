@@ -1,6 +1,6 @@
 //! A write into what the program is asked for, and its receipt back.
 
-use dealclock_model::effect::{NewTask, RecordUpdate, TaskFields, TaskUpdate};
+use dealclock_model::effect::{Email, NewTask, Notification, RecordUpdate, TaskFields, TaskUpdate};
 use dealclock_model::{EffectId, Receipt, RecordRef, Write};
 
 use super::value::json;
@@ -12,7 +12,9 @@ pub fn write(key: EffectId, write: &Write) -> Option<question::Write> {
         Write::CreateTask(new) => question::What::CreateTask(new_task(new)),
         Write::UpdateTask(update) => question::What::UpdateTask(task_update(update)),
         Write::UpdateRecord(update) => question::What::UpdateRecord(record_update(update)),
-        Write::SendEmail(_) | Write::SubmitApproval(_) | Write::Notify(_) | Write::SendCrmEmail(_) => return None,
+        Write::Notify(notice) => question::What::Notify(self::notice(notice)),
+        Write::SendCrmEmail(mail) => question::What::SendMail(self::mail(mail)),
+        Write::SendEmail(_) | Write::SubmitApproval(_) => return None,
     };
     Some(question::Write { key, what })
 }
@@ -36,6 +38,25 @@ fn new_task(new: &NewTask) -> question::NewTask {
         body: new.body.clone(),
         due_date: new.due_date,
         due_at: new.due_at,
+        asks: new.asks,
+    }
+}
+
+fn notice(notice: &Notification) -> question::Notice {
+    question::Notice {
+        to: notice.to.to_string(),
+        title: notice.title.clone(),
+        body: notice.body.clone(),
+        record: notice.record.as_ref().map(named),
+    }
+}
+
+fn mail(mail: &Email) -> question::Mail {
+    question::Mail {
+        to: mail.to.to_string(),
+        subject: mail.subject.clone(),
+        body: mail.body.clone(),
+        link: mail.link.clone(),
     }
 }
 

@@ -134,6 +134,10 @@ pub enum What {
     UpdateTask(TaskUpdate),
     /// Changes a record while it holds what was last seen.
     UpdateRecord(RecordUpdate),
+    /// Shows a notice, at least once.
+    Notify(Notice),
+    /// Sends a mail, at least once.
+    SendMail(Mail),
 }
 
 /// A task to create.
@@ -151,6 +155,9 @@ pub struct NewTask {
     pub due_date: NaiveDate,
     /// The due instant.
     pub due_at: Instant,
+    /// Whether it asks for a decision, which is taken in its outcome.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
 }
 
 /// Fields of a task; absent ones are not meant.
@@ -193,6 +200,39 @@ pub struct RecordUpdate {
     pub expect: BTreeMap<String, Value>,
     /// What to write, by canonical name.
     pub set: BTreeMap<String, Value>,
+}
+
+/// A notice to a person.
+#[derive(Debug, Serialize)]
+pub struct Notice {
+    /// Who gets it.
+    pub to: String,
+    /// One line.
+    pub title: String,
+    /// Plain text.
+    pub body: String,
+    /// The record that it leads to.
+    pub record: Option<Named>,
+}
+
+/// A mail to a person.
+#[derive(Debug, Serialize)]
+pub struct Mail {
+    /// Who gets it.
+    pub to: String,
+    /// One line.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+    /// The record's page.
+    pub link: Option<String>,
+}
+
+/// Asks what was decided in tasks.
+#[derive(Debug, Serialize)]
+pub struct Tasks<'a> {
+    /// Their ids.
+    pub tasks: &'a [String],
 }
 
 /// Asks for history.

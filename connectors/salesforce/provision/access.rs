@@ -66,7 +66,7 @@ impl Set {
     pub(super) fn grants(self, needs: &[Need]) -> Vec<Grant> {
         let concerned = needs.iter().filter(|need| field::is_custom(need));
         let concerned = concerned.filter(|need| match self {
-            Set::Reps => Place::of(need) == Place::Opportunity,
+            Set::Reps => Place::of(need) == Place::Opportunity || field::is_decision(need),
             Set::Integration => true,
         });
         concerned.map(|need| self.grant(need)).collect()
@@ -97,12 +97,13 @@ pub(super) fn assignment(set: &str, user: &PersonId) -> Value {
     json!({ "AssigneeId": user.as_str(), "PermissionSetId": set })
 }
 
-/// What the org has of our permission sets.
+/// What the org has of our permission sets, and of our notices.
 #[derive(Debug, Default)]
 pub(super) struct Access {
     sets: Vec<(String, String)>,
     grants: Vec<Held>,
     assigned: bool,
+    has_notice_type: bool,
 }
 
 #[derive(Debug)]
@@ -138,6 +139,11 @@ impl Access {
         if self.assigned { PlanState::Present } else { PlanState::Missing }
     }
 
+    /// Whether the type of our notices is there.
+    pub(super) fn compare_notice_type(&self) -> PlanState {
+        if self.has_notice_type { PlanState::Present } else { PlanState::Missing }
+    }
+
     /// What the set does not say yet.
     pub(super) fn missing_grants(&self, set: Set, needs: &[Need]) -> Vec<Grant> {
         set.grants(needs).into_iter().filter(|grant| self.held(set, grant).is_none()).collect()
@@ -165,7 +171,7 @@ fn field_of(name: &str) -> &str {
 }
 
 impl Salesforce {
-    /// Reads what the org has of our permission sets: one call.
+    /// Reads what the org has of our permission sets, and of our notices: one call.
     pub(super) async fn access(&self, steps: Option<&Steps<'_>>) -> Result<Access> {
         let user = self.identity().await?.user;
         let names = soql::list(Set::ALL.map(Set::name));
@@ -179,6 +185,11 @@ impl Salesforce {
                 soql::text(user.as_str()),
                 soql::text(Set::Integration.name())
             )),
+            Query::live(format!(
+                "SELECT Id FROM CustomNotificationType WHERE DeveloperName = {}",
+                soql::text(api::NOTICE_TYPE)
+            ))
+            .optional(),
         ];
         let mut run = Run::new("look for permission sets").priority(Priority::Write);
         if let Some(steps) = steps {
@@ -193,7 +204,8 @@ impl Salesforce {
                 read: row.flag("PermissionsRead"),
                 edit: row.flag("PermissionsEdit"),
             }),
-            _ => access.assigned = true,
+            2 => access.assigned = true,
+            _ => access.has_notice_type = true,
         });
         asked.await.map_err(with_way_out)?;
         Ok(access)

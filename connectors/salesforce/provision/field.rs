@@ -8,11 +8,14 @@ use dealclock_model::ValueType;
 use serde_json::{Value, json};
 
 use crate::Salesforce;
-use crate::api::{KEY, OPPORTUNITY, TASK};
+use crate::api::{KEY, OPPORTUNITY, OUTCOME, TASK};
 use crate::client::Steps;
 use crate::schema::{Schema, value_type};
 use crate::soql;
 use crate::wire::tooling::{CustomField, FieldDefinition, PicklistChoice};
+
+/// What the field in which tasks are decided is called among the needs.
+const DECISION: &str = "dealclock_outcome";
 
 /// What the names of fields that an org makes for itself end with.
 const SUFFIX: &str = "__c";
@@ -56,12 +59,18 @@ impl Place {
     }
 }
 
-/// The API name; the key on tasks has a name of its own on every CRM.
+/// The API name; fields on tasks have names of their own on every CRM.
 pub(super) fn api_name(need: &Need) -> &str {
-    match Place::of(need) {
-        Place::Opportunity => &need.name,
-        Place::Activity => KEY,
+    match (Place::of(need), need.name.as_str()) {
+        (Place::Opportunity, name) => name,
+        (Place::Activity, DECISION) => OUTCOME,
+        (Place::Activity, _) => KEY,
     }
+}
+
+/// Whether it is the field in which approvers decide.
+pub(super) fn is_decision(need: &Need) -> bool {
+    Place::of(need) == Place::Activity && need.name == DECISION
 }
 
 /// Whether the field is one that an org makes for itself.

@@ -159,17 +159,18 @@ fn status_text(status: TaskStatus, statuses: &Statuses) -> &str {
     }
 }
 
-fn one_line(text: &str) -> String {
+/// Text on one line.
+pub fn one_line(text: &str) -> String {
     plain(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Text without the control characters that Salesforce's JSON parser refuses.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
 /// At most so many characters; Salesforce counts UTF-16 units, and refuses a longer text as a whole.
-fn cut(text: &str, longest: usize) -> String {
+pub fn cut(text: &str, longest: usize) -> String {
     const MARK: &str = "...";
     if text.encode_utf16().count() <= longest {
         return text.to_owned();

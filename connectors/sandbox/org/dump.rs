@@ -36,6 +36,7 @@ impl Org {
             associations: self.dump_links(),
             handles: of_kind(Kind::Opportunity).collect(),
             aliases: of_kind(Kind::User).chain(stages).collect(),
+            sent: self.sent.clone(),
             ..Dump::default()
         }
     }

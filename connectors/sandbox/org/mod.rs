@@ -1,5 +1,6 @@
 //! The org: the sandbox's other CRM, which speaks Salesforce's dialect.
 
+mod actions;
 pub(crate) mod admin;
 mod answer;
 mod approvals;
@@ -55,6 +56,7 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use crate::dump::SentDump;
 use crate::portal::instant::Millis;
 use approvals::Defined;
 use cursor::Cursors;
@@ -98,6 +100,8 @@ pub(crate) struct Org {
     pub(crate) processes: Vec<Defined>,
     /// What the company does not let its records be.
     pub(crate) rules: Vec<Rule>,
+    /// Notices that were shown and mails that were sent, in order.
+    pub(crate) sent: Vec<SentDump>,
     /// What is to be told to others.
     pub(crate) outbound: Outbound,
     pub(crate) sessions: Sessions,
@@ -135,6 +139,7 @@ impl Org {
             stage_names: BTreeMap::new(),
             processes: Vec::new(),
             rules: Vec::new(),
+            sent: Vec::new(),
             outbound: Outbound::default(),
             sessions: Sessions::new(options.session_lifetime),
             usage: Usage::new(options.limits),

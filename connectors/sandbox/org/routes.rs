@@ -46,6 +46,7 @@ pub(super) enum Route<'a> {
     DeleteByKey(&'a str, &'a str, &'a str),
     Approvals,
     Approve,
+    Act(&'a str),
     Tooling,
 }
 
@@ -68,6 +69,7 @@ impl<'a> Route<'a> {
             ("GET", ["sobjects"]) => Some(Route::Global),
             ("GET", ["process", "approvals"]) => Some(Route::Approvals),
             ("POST", ["process", "approvals"]) => Some(Route::Approve),
+            ("POST", ["actions", "standard", name]) => Some(Route::Act(name)),
             ("GET" | "POST", ["tooling", _, ..]) => Some(Route::Tooling),
             (_, ["sobjects", kind, rest @ ..]) => Route::parse_object(method, kind, rest),
             _ => None,
@@ -119,6 +121,7 @@ impl<'a> Route<'a> {
             Route::Upsert(..) => "sf.upsert",
             Route::DeleteByKey(..) => "sf.deleteByKey",
             Route::Approvals | Route::Approve => "sf.approvals",
+            Route::Act(_) => "sf.actions",
             Route::Tooling => "sf.tooling",
         }
     }
@@ -232,6 +235,7 @@ impl Org {
             Route::DeleteByKey(kind, field, value) => self.delete_by_key(call, kind, field, value),
             Route::Approvals => Ok(self.list_approvals()),
             Route::Approve => self.approve(call),
+            Route::Act(name) => self.act(call, name),
             Route::Tooling => self.tooling(call),
         }
     }

@@ -28,6 +28,7 @@ impl Connector for SmallCrm {
             fetch_batch: 1,
             apply_batch: 1,
             history_batch: 0,
+            channels: &[],
         };
         &SMALL
     }

@@ -64,8 +64,14 @@ pub(crate) struct Now {
 
 impl Script {
     fn new() -> Script {
-        let descriptor =
-            Descriptor { kind: "script", label: "Script".into(), fetch_batch: 10, apply_batch: 10, history_batch: 0 };
+        let descriptor = Descriptor {
+            kind: "script",
+            label: "Script".into(),
+            fetch_batch: 10,
+            apply_batch: 10,
+            history_batch: 0,
+            channels: &[],
+        };
         let window = std::time::Duration::from_secs(1);
         let quota = Quota::new(1.0, |_: Bucket| Limit { calls: 100_000, window });
         Script { descriptor, quota, now: Mutex::default() }

@@ -4,6 +4,7 @@
 
 mod account;
 mod app;
+mod deciding;
 mod feed;
 mod misfortune;
 mod reading;

@@ -77,6 +77,7 @@ impl Account {
         );
         account.add_property("deals", json!({ "name": "our_wanted", "type": "date", "fieldType": "date" }));
         account.add_key();
+        account.add_outcome();
         account
     }
 
@@ -174,6 +175,16 @@ impl Account {
         self.add_property(
             "tasks",
             json!({ "name": "dealclock_key", "type": "string", "fieldType": "text", "hasUniqueValue": true }),
+        );
+    }
+
+    pub fn add_outcome(&self) {
+        let options = [("approved", "Approved"), ("refused", "Refused")];
+        let options: Vec<Value> =
+            options.iter().map(|(value, label)| json!({ "value": value, "label": label })).collect();
+        self.add_property(
+            "tasks",
+            json!({ "name": "dealclock_outcome", "type": "enumeration", "fieldType": "select", "options": options }),
         );
     }
 

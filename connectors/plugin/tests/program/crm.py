@@ -21,7 +21,7 @@ def record(key):
 
 def answer(method, params):
     if method == "initialize":
-        return {"protocol": 1, "label": "Tiny", "fetch_batch": 2, "apply_batch": 2, "abilities": ["history", "later"]}
+        return {"protocol": 1, "label": "Tiny", "fetch_batch": 2, "apply_batch": 2, "abilities": ["history", "later", *os.environ.get("ABILITIES", "").split()]}
     if method == "check":
         return {"account": "tiny", "zone": "Europe/Berlin", "currency": "EUR", "once": {"at_least_once": "it is tiny"}}
     if method == "discover":
@@ -32,6 +32,9 @@ def answer(method, params):
         return {"changes": [record(one["id"]) for one in reversed(params["records"])]}
     if method == "apply":
         return {"results": [{"key": one["key"], "receipt": {"id": one["key"][-4:]}} for one in params["writes"]]}
+    if method == "outcomes":
+        seen = {"done": True, "outcome": "approved", "owner": "ada", "at": STAMP}
+        return {"tasks": [{"task": one, **({"seen": seen} if one != "gone" else {})} for one in params["tasks"]]}
     if method == "find":
         return {"found": [{"key": one["key"], "receipt": None} for one in params["writes"]]}
     if method == "written":

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "everything here is a test, the helpers too")]
 
 mod csv;
+mod deciding;
 mod faults;
 mod life;
 mod support;

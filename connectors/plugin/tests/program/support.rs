@@ -64,10 +64,19 @@ impl Tiny {
         Tiny::within(fault, PATIENT)
     }
 
+    /// A program with more abilities.
+    pub fn able(abilities: &str, fault: &str) -> Tiny {
+        Tiny::of(abilities, fault, PATIENT)
+    }
+
     pub fn within(fault: &str, bounds: Bounds) -> Tiny {
+        Tiny::of("", fault, bounds)
+    }
+
+    fn of(abilities: &str, fault: &str, bounds: Bounds) -> Tiny {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("log").display().to_string();
-        let env = [("FAULT", fault), ("LOG", &log), ("SECRET", "tell-nobody")];
+        let env = [("FAULT", fault), ("LOG", &log), ("SECRET", "tell-nobody"), ("ABILITIES", abilities)];
         let clock = clock();
         let command = vec!["python3".to_owned(), beside("crm.py").display().to_string()];
         let connector = dealclock_plugin::connect_within(settings(&clock, command, &env), bounds).unwrap();

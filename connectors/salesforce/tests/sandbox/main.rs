@@ -4,7 +4,9 @@
 
 mod account;
 mod approvals;
+mod deciding;
 mod misfortune;
+mod notices;
 mod outbound;
 mod provision;
 mod reading;

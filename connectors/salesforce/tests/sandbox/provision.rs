@@ -22,10 +22,16 @@ fn need(name: &str, value_type: ValueType) -> Need {
     }
 }
 
+fn decision() -> Need {
+    let options = ["approved", "refused"].map(|value| (value.to_owned(), value.to_uppercase()));
+    Need { on_tasks: true, options: options.into(), ..need("dealclock_outcome", ValueType::Text) }
+}
+
 fn needs() -> Vec<Need> {
     let options = ["price", "other"].map(|value| (value.to_owned(), value.to_uppercase()));
     vec![
         Need { on_tasks: true, unique: true, read_only_for_reps: true, ..need("dealclock_key", ValueType::Text) },
+        decision(),
         need("Complex__c", ValueType::Bool),
         Need {
             read_only_for_reps: true,
@@ -70,8 +76,16 @@ async fn a_fresh_org_is_ready_after_one_run_and_a_second_finds_nothing_to_do() {
     let before = plan(&account, &needs()).await;
     assert!(states(&before).iter().all(|state| **state == PlanState::Missing), "{before:?}");
     let kinds: Vec<&str> = before.items.iter().map(|item| item.what.split(' ').next().unwrap()).collect();
-    let mut expected = vec!["field"; 7];
-    expected.extend(["permission", "permission", "permissions", "permissions", "permission", "validation"]);
+    let mut expected = vec!["field"; 8];
+    expected.extend([
+        "permission",
+        "permission",
+        "permissions",
+        "permissions",
+        "permission",
+        "notification",
+        "validation",
+    ]);
     assert_eq!(kinds, expected, "fields come first, and the rule last");
     make_all(&account, &needs()).await;
     let after = plan(&account, &needs()).await;
@@ -91,11 +105,12 @@ async fn making_what_appeared_meanwhile_is_success() {
         }
     }
     assert_eq!(account.query("SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false").len(), 2);
+    assert_eq!(account.query("SELECT Id FROM CustomNotificationType").len(), 1);
     assert_eq!(
         account.query("SELECT Id FROM PermissionSetAssignment WHERE PermissionSet.IsOwnedByProfile = false").len(),
         1
     );
-    assert_eq!(account.query("SELECT Id FROM FieldPermissions WHERE Parent.IsOwnedByProfile = false").len(), 6 + 7);
+    assert_eq!(account.query("SELECT Id FROM FieldPermissions WHERE Parent.IsOwnedByProfile = false").len(), 7 + 8);
 }
 
 #[tokio::test]
@@ -112,8 +127,9 @@ async fn reps_see_a_grant_and_only_the_integration_user_writes_it() {
     assert!(reps.contains(&("Opportunity.Request_Approved__c".to_owned(), false)), "{reps:?}");
     assert!(reps.contains(&("Opportunity.Complex__c".to_owned(), true)), "{reps:?}");
     assert!(reps.iter().all(|(field, _)| !field.contains(KEY)), "{reps:?}");
+    assert!(reps.contains(&("Task.Dealclock_Outcome__c".to_owned(), true)), "approvers decide in it: {reps:?}");
     let ours = rights("Dealclock_Integration");
-    assert!(ours.len() == 7 && ours.iter().all(|(_, edit)| *edit), "{ours:?}");
+    assert!(ours.len() == 8 && ours.iter().all(|(_, edit)| *edit), "{ours:?}");
     let assigned = account
         .query("SELECT PermissionSet.Name FROM PermissionSetAssignment WHERE PermissionSet.IsOwnedByProfile = false");
     assert_eq!(assigned[0]["PermissionSet"]["Name"], "Dealclock_Integration");
@@ -162,7 +178,7 @@ async fn what_is_there_in_another_shape_is_named_and_never_changed() {
 #[tokio::test]
 async fn a_rule_of_another_meaning_under_our_name_is_left_alone() {
     let account = fresh();
-    make_all(&account, &needs()[..2]).await;
+    make_all(&account, &needs()[..3]).await;
     let metadata = json!({ "active": true, "errorConditionFormula": "NOT(Complex__c)", "errorMessage": "No." });
     let rule = json!({ "FullName": "Opportunity.Approved_Needs_Complex", "Metadata": metadata });
     assert_eq!(account.call("POST", "/tooling/sobjects/ValidationRule", &rule).0, 201);
@@ -196,6 +212,7 @@ async fn layouts_are_left_to_people_who_are_told_what_to_do() {
     let by_hand = plan(&account, &needs()).await.by_hand;
     let says = |words: &str| by_hand.iter().any(|line| line.contains(words));
     assert!(says("page layouts") && says("Delay Reason Text") && says("assign the permission set \"Dealclock\""));
+    assert!(says("page layouts of tasks"), "{by_hand:?}");
     assert!(says("read-only there, for only Dealclock writes them: Request Approved"), "{by_hand:?}");
     make_all(&account, &needs()).await;
     assert!(account.sent().iter().all(|call| !call.contains("metadata") && !call.contains("ayout")));

@@ -20,6 +20,7 @@ pub const TOKEN: &str = "00DUz0000000001!AQEAQDe4lClock.secret";
 pub const OTHER_TOKEN: &str = "00DUz0000000001!AQEAQDe4lClock.other";
 pub const HOME: &str = "https://acme.my.salesforce.com";
 pub const KEY: &str = "Dealclock_Key__c";
+pub const OUTCOME: &str = "Dealclock_Outcome__c";
 
 /// When every org begins; it is 03:00 on a Monday in its zone.
 pub fn start() -> Instant {
@@ -133,6 +134,11 @@ impl Account {
     }
 
     pub fn add_fields(&self) {
+        self.add_fields_without_outcome();
+        self.add_field(PropertyObject::Tasks, OUTCOME, PropertyKind::Text);
+    }
+
+    pub fn add_fields_without_outcome(&self) {
         self.add_field(PropertyObject::Deals, "Complex__c", PropertyKind::Bool);
         self.add_field(PropertyObject::Deals, "Request_Approved__c", PropertyKind::Bool);
         self.add_field(PropertyObject::Deals, "Wanted_Until__c", PropertyKind::Date);
