@@ -4,9 +4,13 @@ use chrono_tz::Tz;
 use dealclock_engine::Ruleset;
 use dealclock_engine::decide::{outlook, why_not};
 use dealclock_model::case::{Clock, Gone};
-use dealclock_model::{Case, CaseId, ConnectionId, Entry, Instant, Object, People, RecordId, RecordRef};
+use dealclock_model::{
+    Case, CaseId, ConnectionId, Entry, Instant, Object, People, PersonId, RecordId, RecordRef, Request, RuleKey, Ruling,
+};
 use dealclock_store::{OutboxEntry, Store, StoreError};
 use serde::Serialize;
+
+use crate::runtime::stopped::{Stop, Stopped, Switch};
 
 /// The longest journal that is shown; a record seldom has more than a few dozen lines.
 const JOURNAL: usize = 500;
@@ -34,6 +38,8 @@ pub struct Explanation {
     pub waiting: Vec<String>,
     /// Every rule, with why it applies or not, and its clock.
     pub rules: Vec<RuleStory>,
+    /// Requests: who was asked, when, and what came of it.
+    pub requests: Vec<RequestStory>,
     /// Everything that happened, oldest first.
     pub journal: Vec<Entry>,
 }
@@ -47,10 +53,60 @@ pub struct RuleStory {
     pub title: String,
     /// Why it applies now, or why not, as a sentence.
     pub now: String,
+    /// Since when nothing is done by it, when it, its connection or everything is stopped, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
     /// The clock of the latest episode, if there ever was one.
     pub clock: Option<Clock>,
     /// What comes next.
     pub next: Vec<Upcoming>,
+}
+
+/// One request about the record.
+#[derive(Clone, Debug, Serialize)]
+pub struct RequestStory {
+    /// The rule that asked, or `approval/<key>`.
+    pub rule: String,
+    /// What people call the approval.
+    pub title: String,
+    /// How it stands.
+    pub state: &'static str,
+    /// Who asked.
+    pub requester: Option<String>,
+    /// Since when, in the present round.
+    pub opened_at: Instant,
+    /// Whoever was asked, step by step.
+    pub asked: Vec<AskedLine>,
+    /// How it was decided.
+    pub decided: Option<DecidedLine>,
+}
+
+/// One person who was asked in one step.
+#[derive(Clone, Debug, Serialize)]
+pub struct AskedLine {
+    /// The step.
+    pub step: String,
+    /// Who.
+    pub person: String,
+    /// For whom they act, when they are a delegate.
+    pub acts_for: Option<String>,
+    /// Since when.
+    pub since: Instant,
+    /// What they said.
+    pub said: Option<Ruling>,
+}
+
+/// How a request was decided.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecidedLine {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub ruling: Ruling,
+    /// Who decided last, where that is known.
+    pub by: Option<String>,
+    /// In which way.
+    pub way: &'static str,
 }
 
 /// Something that will happen unless the record changes.
@@ -179,11 +235,13 @@ pub fn explain(
     let case = store.case(&id)?.unwrap_or_else(|| Case::new(&id));
     let known = case.as_record().cloned().unwrap_or_default();
     let upcoming = outlook(&ruleset.rules, &ruleset.calendars, people, &record, &known, now);
+    let stopped = Stopped::recall(store)?;
     let reasons = why_not(&ruleset.rules, people, &record, &known);
     let rules = ruleset.rules.about(record.object, &record.connection).map(|rule| RuleStory {
         rule: rule.key.to_string(),
         title: rule.title.clone(),
         now: reasons.iter().find(|reason| reason.rule == rule.key).map(|reason| reason.why.clone()).unwrap_or_default(),
+        stopped: stopped_since(&stopped, &rule.key, &record),
         clock: known.clocks.get(&rule.key).cloned(),
         next: upcoming
             .iter()
@@ -192,6 +250,7 @@ pub fn explain(
             .collect(),
     });
     let rules = rules.collect();
+    let requests = known.requests.iter().map(|(rule, request)| request_story(ruleset, people, rule, request)).collect();
     let owner_zone = people.zone_of(known.record.as_ref().and_then(|state| state.owner.as_ref()));
     let zone = known.clocks.values().next().map_or(owner_zone, |clock| clock.zone);
     let waiting = store.locked(&id)?.into_iter().map(|entry| locked(entry, zone)).collect();
@@ -209,8 +268,47 @@ pub fn explain(
         waiting,
         record,
         rules,
+        requests,
         journal,
     })
+}
+
+/// Since when nothing is done by a rule about a record.
+fn stopped_since(stopped: &Stopped, rule: &RuleKey, record: &RecordRef) -> Option<String> {
+    let whole = stopped.all.as_ref().map(|stop| (Switch::All, stop));
+    let connection =
+        || Some((Switch::Connection(record.connection.clone()), stopped.connections.get(&record.connection)?));
+    let own = || Some((Switch::Rule(rule.clone()), stopped.rules.get(rule)?));
+    let (switch, Stop { since, by }) = whole.or_else(connection).or_else(own)?;
+    Some(format!("{switch} is stopped since {} by `{by}`", since.format("%Y-%m-%d %H:%M:%SZ")))
+}
+
+fn request_story(ruleset: &Ruleset, people: &People, rule: &RuleKey, request: &Request) -> RequestStory {
+    let name = |id: &PersonId| people.get(id).map_or_else(|| id.to_string(), |person| person.name.clone());
+    let asked = request.steps.iter().flat_map(|step| {
+        step.approvers.iter().map(move |approver| AskedLine {
+            step: step.name.to_string(),
+            person: name(&approver.person),
+            acts_for: approver.acts_for.as_ref().map(name),
+            since: step.since,
+            said: approver.ruling,
+        })
+    });
+    let title = ruleset.rules.approvals.get(&request.approval).map(|approval| approval.title.clone());
+    RequestStory {
+        rule: rule.to_string(),
+        title: title.unwrap_or_else(|| request.approval.to_string()),
+        state: request.state.as_str(),
+        requester: request.requester.as_ref().map(name),
+        opened_at: request.opened_at,
+        asked: asked.collect(),
+        decided: request.decision.as_ref().map(|decision| DecidedLine {
+            at: decision.at,
+            ruling: decision.ruling,
+            by: decision.by.as_ref().map(name),
+            way: decision.way.as_str(),
+        }),
+    }
 }
 
 fn locked(entry: OutboxEntry, zone: Tz) -> String {

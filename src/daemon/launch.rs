@@ -63,7 +63,9 @@ pub fn launch(
         }
         None => None,
     };
-    Ok(Runtime::new(store, Arc::clone(clock), ruleset, specs, mail)?)
+    let runtime = Runtime::new(store, Arc::clone(clock), ruleset, specs, mail)?;
+    runtime.keep_reports_in(config.reports.clone());
+    Ok(runtime)
 }
 
 /// What the runtime needs to know of a configured connection.

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use dealclock_connector::{Once, Problem, Today};
 use dealclock_engine::Ruleset;
 use dealclock_model::effect::Lane;
-use dealclock_model::{CaseId, ConnectionId, Instant, Object};
+use dealclock_model::{Case, CaseId, ConnectionId, Instant, Object};
 use dealclock_store::{Health, OutboxCounts, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::runtime::connection::Trouble;
 use crate::runtime::mishaps::Mishaps;
 use crate::runtime::reconcile::Reconciled;
+use crate::runtime::stopped::{Stop, Stopped, Switch};
 use crate::runtime::{Connection, HookCounts, Phase, Runtime, names};
 use crate::{config, web};
 
@@ -30,6 +31,8 @@ pub struct Status {
     pub rules: Vec<RuleLine>,
     /// Why the rules in force are older than the files, when a reload failed.
     pub rules_refused: Option<String>,
+    /// What is stopped.
+    pub stopped: Vec<StoppedLine>,
     /// Mail that waits.
     pub mail: Waiting,
     /// The connections.
@@ -43,6 +46,45 @@ pub struct RuleLine {
     pub rule: String,
     /// What people call it.
     pub title: String,
+}
+
+/// Something that is stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedLine {
+    /// What, in words: everything, a connection or a rule.
+    pub what: String,
+    /// Since when.
+    pub since: Instant,
+    /// The command that stopped it.
+    pub by: String,
+}
+
+impl StoppedLine {
+    /// Everything that is stopped.
+    pub fn all(stopped: &Stopped) -> Vec<StoppedLine> {
+        let line = |(switch, stop): (Switch, &Stop)| StoppedLine {
+            what: switch.to_string(),
+            since: stop.since,
+            by: stop.by.clone(),
+        };
+        stopped.list().map(line).collect()
+    }
+
+    /// The line as people read it.
+    pub fn told(&self) -> String {
+        format!("{} since {} by `{}`", self.what, self.since.format("%Y-%m-%d %H:%M:%SZ"), self.by)
+    }
+}
+
+/// What waits for people on a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desk {
+    /// Requests that somebody has still to decide.
+    pub requests: u64,
+    /// Records about which the CRM is asked regularly: for their requests, or for a checkbox ticked without a grant.
+    pub watched: u64,
+    /// Digests that have something to tell at their next time.
+    pub digests: u64,
 }
 
 /// Effects of one lane that are not settled.
@@ -96,6 +138,9 @@ pub struct ConnectionStatus {
     pub troubles: BTreeMap<String, Trouble>,
     /// Effects on their way to the CRM.
     pub outbox: Waiting,
+    /// What waits for people.
+    #[serde(default)]
+    pub desk: Desk,
     /// Writes that were refused for good, since the store began.
     #[serde(default)]
     pub refused: Option<Mishaps>,
@@ -161,6 +206,7 @@ pub fn gather(sources: &Sources<'_>) -> Result<Status, StoreError> {
         inbox: store.inbox_len()?,
         rules,
         rules_refused: None,
+        stopped: StoppedLine::all(&Stopped::recall(store)?),
         mail: waiting(&counts, &Lane::Mail),
         connections: connections.iter().map(|id| connection_status(sources, &counts, id)).collect::<Result<_, _>>()?,
     })
@@ -198,6 +244,7 @@ fn connection_status(
         account: account.map(|account| account.id),
         troubles,
         outbox: waiting(counts, &Lane::Crm(id.clone())),
+        desk: desk(store, id)?,
         refused: store.meta(&names::refused(id))?,
         parked: store.meta(&names::parked(id))?,
         next_timer: store.next_timer_on(id, None)?,
@@ -219,6 +266,42 @@ fn hooks(sources: &Sources<'_>, id: &ConnectionId, running: Option<&Connection>)
     }))
 }
 
+/// Cases that are looked at in one page.
+const CASES: usize = 100;
+
+fn desk(store: &Store, id: &ConnectionId) -> Result<Desk, StoreError> {
+    let mut desk = Desk::default();
+    let mut after: Option<CaseId> = None;
+    loop {
+        let page = store.watched(id, after.as_ref(), CASES)?;
+        desk.watched += page.len() as u64;
+        for case in &page {
+            let case = store.case(case)?;
+            let requests = case.as_ref().and_then(Case::as_record).map(|case| &case.requests);
+            desk.requests += requests.map_or(0, |all| all.values().filter(|request| request.is_open()).count()) as u64;
+        }
+        if page.len() < CASES {
+            break;
+        }
+        after = page.last().cloned();
+    }
+    // The cases of digests lie together, and this one, which no digest has, lies before them.
+    let mut after = CaseId::Digest { connection: id.clone(), digest: "".into(), person: "".into() };
+    loop {
+        let page = store.cases(id, Some(&after), CASES)?;
+        for (_, case) in &page {
+            match case {
+                Case::Digest(digest) => desk.digests += u64::from(digest.next.is_some()),
+                Case::Record(_) | Case::Person(_) | Case::Intake(_) | Case::Report(_) => return Ok(desk),
+            }
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == CASES => after = last.clone(),
+            Some(_) | None => return Ok(desk),
+        }
+    }
+}
+
 fn calls(connection: &Connection, now: Instant) -> Option<Calls> {
     let quota = connection.spec.connector.quota()?;
     Some(Calls { today: quota.today(now), next_poll: connection.next_attempt(now) })
@@ -230,7 +313,7 @@ pub fn held(store: &Store, ruleset: &Ruleset, connections: &[ConnectionId]) -> R
     for connection in connections {
         for rule in ruleset.rules.about(Object::Opportunity, connection) {
             let id = CaseId::Intake { connection: connection.clone(), rule: rule.key.clone() };
-            let Some(dealclock_model::Case::Intake(intake)) = store.case(&id)? else { continue };
+            let Some(Case::Intake(intake)) = store.case(&id)? else { continue };
             storms.extend(intake.storm.map(|storm| HeldStorm {
                 connection: connection.to_string(),
                 rule: rule.key.to_string(),

@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dealclock_engine::rules::ReportKind;
 
 use super::exit::TABLE;
+use crate::report::Format;
 
 /// Puts clocks on the deals in the CRM that you already have.
 #[derive(Debug, Parser)]
@@ -80,6 +83,21 @@ pub(super) enum Command {
     /// Tell how the daemon is faring.
     #[command(after_help = "Asks the running daemon, and reads the store itself when none runs.")]
     Status(StatusArgs),
+    /// Stop a rule, a connection or everything; it stays stopped until it is started, over any restart.
+    #[command(
+        after_help = "Examples:\n  dealclock stop proposal\n  dealclock stop connection:acme\n  dealclock stop all\n\nWithout a running daemon the next one starts so. `dealclock status` shows what is stopped.\nAn unknown rule or connection: exit code 1."
+    )]
+    Stop(SwitchArgs),
+    /// Start again what was stopped; what fell due meanwhile is treated as after a time without a daemon.
+    #[command(
+        after_help = "Examples:\n  dealclock start proposal\n  dealclock start all\n\n`start all` takes `stop all` back; what was stopped by its own name stays so."
+    )]
+    Start(SwitchArgs),
+    /// Make a report over any period.
+    #[command(
+        after_help = "Examples:\n  dealclock report compliance --from 2026-10-01 --to 2026-10-31\n  dealclock report complex-share --from 2026-10-01 --to 2026-10-31 --format csv --out share.csv\n\nDates are those of the connection's zone, both included."
+    )]
+    Report(ReportArgs),
     /// Show storms that are held, and answer them.
     #[command(subcommand)]
     Held(HeldCommand),
@@ -170,6 +188,37 @@ pub struct ExplainArgs {
     /// The record's id, `connection/id`, or its address in the CRM.
     #[arg(value_name = "RECORD")]
     pub record: String,
+}
+
+/// Arguments of `stop` and `start`.
+#[derive(Clone, Debug, Args)]
+pub struct SwitchArgs {
+    /// A rule, a connection, or `all`; `rule:NAME` or `connection:NAME` where both have the name.
+    #[arg(value_name = "RULE|CONNECTION|all")]
+    pub name: String,
+}
+
+/// Arguments of `report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// compliance, complex-share, requests or reasons.
+    #[arg(value_name = "KIND", value_parser = super::report::kind)]
+    pub kind: ReportKind,
+    /// The first day.
+    #[arg(long, value_name = "DATE")]
+    pub from: NaiveDate,
+    /// The last day.
+    #[arg(long, value_name = "DATE")]
+    pub to: NaiveDate,
+    /// The connection [default: the only one].
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// How it is shown [default: what the name of FILE says, else text].
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// The file to write [default: the standard output].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Arguments of `status`.

@@ -69,6 +69,9 @@ fn print(told: &Value, context: &Context) {
     for rule in told["rules"].as_array().into_iter().flatten() {
         output.text(format_args!("\n{} ({})", word(&rule["title"]).bold(), word(&rule["rule"])));
         output.text(format_args!("  now    {}", word(&rule["now"])));
+        if let Some(stopped) = rule["stopped"].as_str() {
+            output.text(format_args!("  now    {stopped}"));
+        }
         if let Some(clock) = rule["clock"].as_object() {
             let (state, from, to) = (word(&clock["state"]), moment(&clock["zero"]), moment(&clock["deadline"]));
             let often = often(clock["episode"].as_u64(), clock["round"].as_u64());
@@ -77,6 +80,9 @@ fn print(told: &Value, context: &Context) {
         for next in rule["next"].as_array().into_iter().flatten() {
             output.text(format_args!("  next   {}  {}", moment(&next["at"]), word(&next["what"])));
         }
+    }
+    for request in told["requests"].as_array().into_iter().flatten() {
+        print_request(request, zone, context);
     }
     output.text("");
     let mut said = BTreeSet::new();
@@ -92,6 +98,28 @@ fn print(told: &Value, context: &Context) {
     }
     for (what, meaning) in unusual {
         output.text(format_args!("{}: {meaning}", what.cyan()));
+    }
+}
+
+fn print_request(request: &Value, zone: Tz, context: &Context) {
+    let output = context.output;
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let (title, rule, state) = (word(&request["title"]), word(&request["rule"]), word(&request["state"]));
+    let opened = moment(&request["opened_at"], zone);
+    output.text(format_args!("\nRequest: {} ({rule})", title.bold()));
+    output.text(format_args!("  state  {state}, asked for by {} since {opened}", word(&request["requester"])));
+    for asked in request["asked"].as_array().into_iter().flatten() {
+        let acts_for = asked["acts_for"].as_str().map(|other| format!(" for {other}")).unwrap_or_default();
+        let said = asked["said"].as_str().map_or_else(|| "no word yet".to_owned(), |said| format!("said {said}"));
+        let (step, person) = (word(&asked["step"]), word(&asked["person"]));
+        output.text(format_args!(
+            "  asked  {person}{acts_for} in {step} since {}: {said}",
+            moment(&asked["since"], zone)
+        ));
+    }
+    if let Some(decided) = request.get("decided").filter(|decided| !decided.is_null()) {
+        let (ruling, by, way) = (word(&decided["ruling"]), word(&decided["by"]), word(&decided["way"]));
+        output.text(format_args!("  ended  {}  {ruling} by {by}, way: {way}", moment(&decided["at"], zone)));
     }
 }
 

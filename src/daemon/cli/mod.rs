@@ -11,9 +11,11 @@ mod held;
 mod listing;
 mod online;
 mod output;
+mod report;
 mod run;
 mod setup;
 mod status;
+mod stop;
 mod store;
 mod test;
 
@@ -27,8 +29,8 @@ use clap::{CommandFactory, FromArgMatches};
 use dealclock_connector::Clock;
 
 pub use args::{
-    AuthArgs, CheckArgs, Color, DemoArgs, ExplainArgs, Global, RunArgs, SandboxArgs, SandboxTime, SetupArgs,
-    StatusArgs, StormArgs, TestArgs,
+    AuthArgs, CheckArgs, Color, DemoArgs, ExplainArgs, Global, ReportArgs, RunArgs, SandboxArgs, SandboxTime,
+    SetupArgs, StatusArgs, StormArgs, SwitchArgs, TestArgs,
 };
 pub use exit::{Exit, Failure};
 pub use output::{Output, table};
@@ -115,6 +117,9 @@ async fn dispatch(command: Command, context: Context) -> Result<Exit, Failure> {
         Command::Test(args) => test::run(&args, &context),
         Command::Explain(args) => explain::run(args, context).await,
         Command::Status(args) => status::run(args, context).await,
+        Command::Stop(args) => stop::run(args, false, context).await,
+        Command::Start(args) => stop::run(args, true, context).await,
+        Command::Report(args) => report::run(args, context).await,
         Command::Held(command) => held::run(command, &context).await,
         Command::Sandbox(args) => (context.kit.sandbox)(args, context.output).await,
         Command::Store(command) => store::run(command, &context).await,

@@ -10,15 +10,17 @@ use dealclock_store::Batch;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Context, Exit, Failure, RunArgs};
+use super::{Context, Exit, Failure, RunArgs, stop};
 use crate::clock::SystemClock;
 use crate::config::{Config, Loaded, read_rules};
 use crate::control::{Request, listen};
 use crate::explain::{explain, find};
 use crate::follow::{FollowError, Follower};
 use crate::launch::{LaunchError, launch};
+use crate::report::{self, DemandError, Wanted};
 use crate::runtime::signals::LoopId;
-use crate::runtime::{Runtime, RuntimeError};
+use crate::runtime::stopped::Switch;
+use crate::runtime::{Connection, Runtime, RuntimeError};
 use crate::web::{self, WebError};
 use crate::{log, status};
 
@@ -156,6 +158,8 @@ impl Desk {
             Request::Answer { connection, rule, answer } => return self.answer_storm(&connection, &rule, answer),
             Request::Export { path } => return self.export(&path),
             Request::Reload => return self.reload(),
+            Request::Report(wanted) => return self.report(&wanted, &connections),
+            Request::Switch { name, start } => return self.switch(&name, start, &connections),
         };
         value.map_err(text)
     }
@@ -175,12 +179,28 @@ impl Desk {
         Ok(json!({ "answered": true }))
     }
 
+    fn switch(&self, name: &str, start: bool, connections: &[ConnectionId]) -> Result<serde_json::Value, String> {
+        let runtime = &self.runtime;
+        let switch = Switch::find(name, &runtime.ruleset(), connections, &runtime.stopped()).map_err(text)?;
+        let changed = runtime.turn(&switch, stop::stop(name, start, runtime.now())).map_err(text)?;
+        serde_json::to_value(stop::Turned::new(&switch, start, changed, &runtime.stopped())).map_err(text)
+    }
+
     fn export(&self, path: &Path) -> Result<serde_json::Value, String> {
         let failed = |error: std::io::Error| format!("failed to write {}: {error}", path.display());
         let file = std::fs::File::create_new(path).map_err(failed)?;
         let exported = self.runtime.exclusively(|store| store.export(std::io::BufWriter::new(&file))).map_err(text)?;
         file.sync_all().map_err(failed)?;
         Ok(json!({ "path": path, "exported": format!("{exported:?}") }))
+    }
+
+    fn report(&self, wanted: &Wanted, connections: &[ConnectionId]) -> Result<serde_json::Value, String> {
+        let runtime = &self.runtime;
+        let name = wanted.connection(connections.iter().map(ConnectionId::as_str)).map_err(text)?;
+        let people = runtime.connections().get(name).and_then(Connection::people);
+        let people = people.ok_or_else(|| text(DemandError::NoPeople(name.to_owned())))?;
+        let shown = report::answer(runtime.store(), &runtime.ruleset(), &people, wanted, runtime.now());
+        shown.map(Into::into).map_err(text)
     }
 
     /// Puts the rule files in force again; when one has a fault, the rules in force stay.

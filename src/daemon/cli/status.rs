@@ -9,7 +9,7 @@ use crate::control::{Asked, Request, ask};
 use crate::launch::open_store;
 use crate::runtime::connection::Trouble;
 use crate::runtime::mishaps::Mishaps;
-use crate::status::{Calls, ConnectionStatus, Hooks, Sources, gather};
+use crate::status::{Calls, ConnectionStatus, Desk, Hooks, Sources, StoppedLine, gather};
 
 /// Carries the command out: asks the daemon, or opens the store itself when none runs.
 pub(super) async fn run(_args: StatusArgs, context: Context) -> Result<Exit, Failure> {
@@ -51,6 +51,10 @@ fn print(status: &Value, context: &Context) {
     if let Some(refused) = status["rules_refused"].as_str() {
         output.text(format_args!("The rule files have faults; the rules before them are in force:\n{refused}"));
     }
+    let stopped: Vec<StoppedLine> = serde_json::from_value(status["stopped"].clone()).unwrap_or_default();
+    for line in &stopped {
+        output.text(format_args!("Stopped: {}", line.told()));
+    }
     let connections: Vec<ConnectionStatus> = serde_json::from_value(status["connections"].clone()).unwrap_or_default();
     let mut rows = table(&["connection", "phase", "data as of", "to write", "next timer", "tasks"]);
     for connection in &connections {
@@ -85,6 +89,16 @@ fn print(status: &Value, context: &Context) {
             ));
         }
         print_traffic(connection, context);
+        let Desk { requests, watched, digests } = connection.desk;
+        if watched + digests > 0 {
+            output.text(format_args!(
+                "{}: {} to decide, {} watched, {} planned",
+                connection.connection,
+                counted(requests, "request", "requests"),
+                counted(watched, "record", "records"),
+                counted(digests, "digest", "digests"),
+            ));
+        }
         for problem in &connection.problems {
             output.text(format_args!("{}: {}\n  help: {}", connection.connection, problem.what, problem.way_out));
         }

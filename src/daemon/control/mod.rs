@@ -39,6 +39,15 @@ pub enum Request {
     },
     /// Read the rule files again.
     Reload,
+    /// A report over any days; the reply is its text.
+    Report(crate::report::Wanted),
+    /// Stop something, or start it again.
+    Switch {
+        /// A rule, a connection, or `all`.
+        name: String,
+        /// Whether it is started rather than stopped.
+        start: bool,
+    },
 }
 
 /// What comes back.

@@ -55,7 +55,8 @@ impl Runtime {
             let mut own = Batch::new();
             let decided = self.decide_one(&mut pending, item, &mut own)?;
             let put = decided.as_ref().map(Decided::put);
-            if !pending.has_room_for(&own, put.as_ref()) {
+            let change = decided.as_ref().map(|decided| &decided.id).zip(put.as_ref());
+            if !pending.has_room_for(&own, change) {
                 self.commit_decisions(&mut pending)?;
             }
             pending.batch.append(own);
@@ -212,14 +213,16 @@ impl Pending {
     }
 
     /// Whether one more decision may share the batch; an empty one takes any.
-    fn has_room_for(&self, own: &Batch, put: Option<&Batch>) -> bool {
+    fn has_room_for(&self, own: &Batch, put: Option<(&CaseId, &Batch)>) -> bool {
         if self.batch.is_empty() && self.puts.is_empty() {
             return true;
         }
-        let rows = || self.puts.values().chain(put).map(Batch::len);
-        let others = self.batch.len() + own.len();
-        others + rows().map(|rows| rows.min(SHARE)).sum::<usize>() <= BATCH_OPERATIONS
-            && others + rows().sum::<usize>() <= LARGEST_BATCH
+        // What is put again takes the place of what was put.
+        let others = self.puts.iter().filter(|(id, _)| put.is_none_or(|(again, _)| again != *id));
+        let rows = || others.clone().chain(put).map(|(_, put)| put.len());
+        let beside = self.batch.len() + own.len();
+        beside + rows().map(|rows| rows.min(SHARE)).sum::<usize>() <= BATCH_OPERATIONS
+            && beside + rows().sum::<usize>() <= LARGEST_BATCH
     }
 
     /// Takes note of a record about which the CRM is to be asked from now on.
@@ -247,5 +250,41 @@ fn set_aside(now: Instant) -> Entry {
         what: What::Parked,
         why: "an event could not be judged because of a defect in Dealclock; please report it with the daemon's log"
             .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: usize) -> Batch {
+        let mut batch = Batch::new();
+        for seq in 0..count {
+            batch.take_event(Seq(seq as u64));
+        }
+        batch
+    }
+
+    #[test]
+    fn a_large_case_that_hears_of_much_is_written_once_for_many_events() {
+        let mut pending = Pending::default();
+        let digest = |person: &str| CaseId::Digest {
+            connection: "acme".into(),
+            digest: "managers".into(),
+            person: person.into(),
+        };
+        let mut decisions = 0;
+        while pending.has_room_for(&rows(2), Some((&digest("anna"), &rows(300)))) {
+            pending.batch.append(rows(2));
+            pending.puts.insert(digest("anna"), rows(300));
+            decisions += 1;
+            assert!(decisions < 1000);
+        }
+        assert!(decisions > 30, "{decisions}");
+        let mut whole = std::mem::take(&mut pending.batch);
+        whole.append(rows(300));
+        assert!(whole.len() < dealclock_store::MAX_OPERATIONS);
+        let other = (&digest("bob"), &rows(400));
+        assert!(!pending.has_room_for(&rows(2), Some(other)), "together they would be too large");
     }
 }

@@ -61,6 +61,9 @@ impl Runtime {
             }
             return Ok(Step::Rest(next.map(|at| at.max(now + Duration::milliseconds(10)))));
         }
+        if self.set_aside_held(&ready)? {
+            return Ok(Step::Again);
+        }
         if ready.len() < limit && self.more_is_coming(&ready, now)? {
             return Ok(self.after_decisions(now));
         }
@@ -156,6 +159,11 @@ impl Runtime {
 
     /// Asks by key what became of effects that were begun; what was not applied is begun anew.
     async fn look_up(&self, connection: &Connection, entries: Vec<OutboxEntry>) -> Result<Step, RuntimeError> {
+        let (dropped, entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| !self.may_repeat(entry));
+        if !dropped.is_empty() {
+            let dropped = dropped.into_iter().map(|entry| ((entry.effect, entry.attempts), Err(not_repeated())));
+            return self.settle_answers(connection, dropped.collect());
+        }
         // Setting fields to the same values twice is harmless, so only creations have to be looked up.
         let (creations, repeatable): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| entry.effect.write.is_keyed());
@@ -169,6 +177,21 @@ impl Runtime {
         // What was not applied is no longer begun: one that was superseded meanwhile goes, another is written anew.
         self.release(&missing, "an earlier attempt did not arrive")?;
         self.settle_answers(connection, done)
+    }
+
+    /// Whether a write whose outcome is unknown may go again: what has no key and says something to a person does so as
+    /// e-mail does, unless it was taken back meanwhile.
+    fn may_repeat(&self, entry: &OutboxEntry) -> bool {
+        match &entry.effect.write {
+            Write::Notify(_) | Write::SendCrmEmail(_) => {
+                !entry.superseded && self.mail.as_ref().is_none_or(|mail| mail.sends_again())
+            }
+            Write::CreateTask(_)
+            | Write::UpdateTask(_)
+            | Write::UpdateRecord(_)
+            | Write::SubmitApproval(_)
+            | Write::SendEmail(_) => true,
+        }
     }
 
     /// Writes effects that were never begun. Where an earlier store wrote on the account, they are looked up before: a task
@@ -279,6 +302,9 @@ impl Runtime {
                 self.store.next_ready(&Lane::Mail)?.map(|at| at.max(now + Duration::milliseconds(10))),
             ));
         };
+        if self.set_aside_held(std::slice::from_ref(&entry))? {
+            return Ok(Step::Again);
+        }
         let effect = &entry.effect;
         let Write::SendEmail(email) = &effect.write else {
             unreachable!("only e-mails leave through the mail lane");
@@ -362,11 +388,23 @@ fn verdict(answer: &Answer) -> Verdict<'_> {
     }
 }
 
+fn not_repeated() -> Error {
+    Error::rejected("the outcome of an earlier attempt is unknown, and it does not go again")
+}
+
+/// Whether a write follows from how its record stands, so that the record is read again just before it.
+fn follows_from_record(write: &Write) -> bool {
+    match write {
+        Write::CreateTask(_) | Write::SubmitApproval(_) | Write::UpdateRecord(_) => true,
+        Write::UpdateTask(_) | Write::SendEmail(_) | Write::Notify(_) | Write::SendCrmEmail(_) => false,
+    }
+}
+
 /// The records whose reminders are about to be written and that were not read recently.
 fn stale_records(connection: &Connection, ready: &[OutboxEntry], now: Instant) -> Vec<RecordRef> {
     let mut stale: Vec<RecordRef> = ready
         .iter()
-        .filter(|entry| entry.effect.write.is_keyed() && !entry.begun)
+        .filter(|entry| follows_from_record(&entry.effect.write) && !entry.begun)
         .filter_map(|entry| match &entry.effect.case {
             CaseId::Record(record) => Some(record.clone()),
             CaseId::Person { .. } | CaseId::Intake { .. } | CaseId::Digest { .. } | CaseId::Report { .. } => None,

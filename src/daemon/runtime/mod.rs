@@ -25,13 +25,15 @@ mod rollout;
 pub(crate) mod script;
 pub mod signals;
 mod steward;
+pub mod stopped;
 #[cfg(test)]
 mod tests;
 mod timers;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use dealclock_connector::Clock;
@@ -45,6 +47,7 @@ pub use connection::{Connection, ConnectionSpec, HookCounts, Phase};
 pub use mail::Mail;
 use signals::{LoopId, Signals};
 pub use steward::{KnownAccount, recall_people};
+use stopped::Stopped;
 
 /// What a step leaves to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,8 @@ pub struct Runtime {
     store: Store,
     clock: Arc<dyn Clock>,
     ruleset: ArcSwap<Ruleset>,
+    stopped: ArcSwap<Stopped>,
+    switching: std::sync::Mutex<()>,
     connections: BTreeMap<ConnectionId, Connection>,
     mail: Option<Arc<dyn Mail>>,
     mail_lane: deliver::MailLane,
@@ -78,6 +83,7 @@ pub struct Runtime {
     signals: Signals,
     loops: Vec<LoopId>,
     stopping: AtomicBool,
+    reports_in: OnceLock<PathBuf>,
 }
 
 impl Runtime {
@@ -103,6 +109,9 @@ impl Runtime {
             loops.extend(LoopId::of(id).into_iter().filter(|id| follows || !matches!(id, LoopId::Feed(_))));
         }
         loops.sort();
+        let stopped = Stopped::recall(&store)?;
+        // A command without a daemon may have started something since.
+        stopped::release(&store, &stopped, clock.now())?;
         let signals = Signals::default();
         for id in &loops {
             signals.add(id.clone());
@@ -110,7 +119,9 @@ impl Runtime {
         Ok(Arc::new(Runtime {
             store,
             clock,
-            ruleset: ArcSwap::from_pointee(ruleset),
+            ruleset: ArcSwap::from_pointee(stopped.mark(ruleset)),
+            stopped: ArcSwap::from_pointee(stopped),
+            switching: std::sync::Mutex::new(()),
             connections,
             mail,
             mail_lane: deliver::MailLane::default(),
@@ -118,7 +129,14 @@ impl Runtime {
             signals,
             loops,
             stopping: AtomicBool::new(false),
+            reports_in: OnceLock::new(),
         }))
+    }
+
+    /// Keeps the files of reports in a directory; without one, reports are delivered without files.
+    pub fn keep_reports_in(&self, directory: PathBuf) {
+        // Whoever comes second finds a daemon that was put together already.
+        let _ = self.reports_in.set(directory);
     }
 
     /// The store.
@@ -148,15 +166,19 @@ impl Runtime {
 
     /// Does something with the store while nothing is decided, such as an export that must be one moment's.
     pub fn exclusively<T>(&self, work: impl FnOnce(&Store) -> T) -> T {
-        let _nothing_is_decided = self.deciding.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _nothing_is_decided = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         work(&self.store)
     }
 
     /// Puts other rules in force; records that stand in the store are judged anew.
     pub fn replace_rules(&self, ruleset: Ruleset) {
-        self.ruleset.store(Arc::new(ruleset));
+        {
+            let _nothing_is_switched = self.switching.lock().unwrap_or_else(PoisonError::into_inner);
+            self.ruleset.store(Arc::new(self.stopped.load().mark(ruleset)));
+        }
         for id in self.connections.keys() {
             self.signals.raise(&LoopId::Rollout(id.clone()));
+            self.signals.raise(&LoopId::Reports(id.clone()));
         }
     }
 
@@ -186,6 +208,10 @@ impl Runtime {
     }
 
     async fn take_step(&self, id: &LoopId) -> Result<Step, RuntimeError> {
+        // While a connection is stopped, nothing is asked of its CRM, and nothing is decided for it by time.
+        if id.connection().is_some_and(|connection| self.stopped.load().stops(connection)) {
+            return Ok(Step::Rest(None));
+        }
         match id {
             LoopId::Decide => self.decide_step(),
             LoopId::Steward(connection) => self.steward_step(self.connection(connection)).await,
@@ -289,7 +315,10 @@ const CROWDED: chrono::Duration = chrono::Duration::milliseconds(50);
 
 /// The names under which the store keeps what is known of a connection.
 pub mod names {
-    use dealclock_model::{ConnectionId, Object};
+    use dealclock_model::{ConnectionId, Object, ReportKey};
+
+    /// [`super::stopped::Stopped`].
+    pub const STOPPED: &str = "stopped";
 
     /// [`super::Phase`].
     pub fn phase(connection: &ConnectionId) -> String {
@@ -344,6 +373,11 @@ pub mod names {
     /// The records that cannot be judged now, as [`super::mishaps::Mishaps`].
     pub fn parked(connection: &ConnectionId) -> String {
         format!("parked/{connection}")
+    }
+
+    /// For when a report was made last, an instant.
+    pub fn report(connection: &ConnectionId, report: &ReportKey) -> String {
+        format!("report/{connection}/{report}")
     }
 
     /// [`super::reconcile::Reconciled`].

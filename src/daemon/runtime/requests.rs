@@ -203,3 +203,6 @@ async fn task_states(connection: &Connection, questions: &[Question]) -> CrmResu
     }
     Ok(seen)
 }
+
+#[cfg(test)]
+mod tests;

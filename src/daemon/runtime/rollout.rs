@@ -1,6 +1,6 @@
 //! Carries changed rules to the records that stand in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dealclock_model::people::Profile;
 use dealclock_model::{CaseId, Event, Object, RecordId, RecordRef, RuleKey};
@@ -19,6 +19,9 @@ pub struct Rollout {
     pub versions: BTreeMap<RuleKey, u64>,
     /// The connection's profile: send time, quiet hours and the like.
     pub profile: Profile,
+    /// The rules among them that are stopped.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stopped: BTreeSet<RuleKey>,
     /// How far the records have been told; `None` once all have.
     #[serde(default)]
     pub telling: Option<Telling>,
@@ -40,18 +43,24 @@ impl Runtime {
         let ruleset = self.ruleset();
         let on_connection = ruleset.rules.about(Object::Opportunity, connection.id());
         let versions: BTreeMap<_, _> = on_connection.map(|rule| (rule.key.clone(), rule.version)).collect();
+        // Whatever is started again is judged anew, like everything after the daemon was down.
+        let stopped = ruleset.rules.stopped.clone();
         let name = names::rollout(connection.id());
         let known: Option<Rollout> = self.store.meta(&name)?;
         let telling = match known {
             // Nothing was ever judged here: the first read will judge by these rules.
             None => None,
-            Some(known) if known.versions == versions && known.profile == people.profile => match known.telling {
-                Some(telling) => Some(telling),
-                None => return Ok(Step::Rest(None)),
-            },
+            Some(known)
+                if known.versions == versions && known.profile == people.profile && known.stopped == stopped =>
+            {
+                match known.telling {
+                    Some(telling) => Some(telling),
+                    None => return Ok(Step::Rest(None)),
+                }
+            }
             Some(_) => Some(Telling::default()),
         };
-        let mut rollout = Rollout { versions, profile: people.profile.clone(), telling: None };
+        let mut rollout = Rollout { versions, profile: people.profile.clone(), stopped, telling: None };
         let mut events = Vec::new();
         if let Some(telling) = telling {
             let ids = self.store.record_ids(connection.id(), Object::Opportunity, telling.after.as_ref(), RECORDS)?;

@@ -7,14 +7,16 @@ use async_trait::async_trait;
 use chrono_tz::Tz;
 use dealclock_connector::{
     Account, Acknowledgement, Bucket, ChangePage, Connector, Cursor, Descriptor, Discovery, Error, ErrorKind, Feed,
-    FeedPage, Hint, Incoming, Limit, Next, Once, Quota, Received, Refused, Result, Webhooks,
+    FeedPage, Hint, Incoming, Limit, Next, Once, Outcomes, Quota, Received, Refused, Result, Webhooks,
 };
 use dealclock_engine::Ruleset;
 use dealclock_model::effect::{Channel, NewTask, Subject, TaskFields, TaskUpdate};
 use dealclock_model::people::Profile;
 use dealclock_model::record::field;
+use dealclock_model::request::TaskSeen;
 use dealclock_model::{
-    Change, ChangeState, Effect, EffectId, Instant, Object, People, Receipt, Record, RecordRef, Value, Write,
+    Change, ChangeState, Effect, EffectId, Event, Instant, Object, People, Receipt, Record, RecordRef, Ruling, Value,
+    Write,
 };
 use dealclock_store::{Options, Store};
 use tempfile::TempDir;
@@ -60,6 +62,10 @@ pub(crate) struct Now {
     pub(crate) discoveries: u32,
     /// Tasks written.
     pub(crate) written: Vec<String>,
+    /// Tasks that a person completed with an approval.
+    pub(crate) approved: BTreeSet<&'static str>,
+    /// How often tasks were asked about.
+    pub(crate) outcomes: u32,
 }
 
 impl Script {
@@ -181,6 +187,24 @@ impl Connector for Script {
 
     fn quota(&self) -> Option<&Quota> {
         Some(&self.quota)
+    }
+
+    fn outcomes(&self) -> Option<&dyn Outcomes> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Outcomes for Script {
+    async fn look(&self, tasks: &[String]) -> Result<Vec<Option<TaskSeen>>> {
+        let mut now = self.now();
+        now.outcomes += 1;
+        let seen = |task: &String| {
+            let done = now.approved.contains(task.as_str());
+            let outcome = done.then_some(Ruling::Approve);
+            Some(TaskSeen { task: task.clone(), done, outcome, owner: None, at: start() })
+        };
+        Ok(tasks.iter().map(seen).collect())
     }
 }
 
@@ -328,15 +352,32 @@ impl Stage {
         self.put_write(id, Write::CreateTask(task))
     }
 
+    /// The same by another rule.
+    pub(crate) fn put_update_of(&self, rule: &str, id: &str) -> EffectId {
+        let (expect, set) = (TaskFields::default(), TaskFields::default());
+        self.put_write_of(rule, id, Write::UpdateTask(TaskUpdate { task: id.into(), expect, set }))
+    }
+
+    /// Events that wait in the inbox for a deal.
+    pub(crate) fn events_of(&self, id: &str) -> Vec<Event> {
+        let head = self.runtime.store().inbox_head(100).unwrap();
+        let case = dealclock_model::CaseId::Record(deal(id));
+        head.into_iter().filter(|(_, to, _)| *to == case).map(|(.., event)| event).collect()
+    }
+
     fn put_write(&self, id: &str, write: Write) -> EffectId {
+        self.put_write_of("r", id, write)
+    }
+
+    fn put_write_of(&self, rule: &str, id: &str, write: Write) -> EffectId {
         let record = deal(id);
         let subject = Subject::Record(&record);
         let connection = record.connection.clone();
-        let key = EffectId::new(&connection, &"r".into(), subject, 1, 0, &"1d".into(), "owner", Channel::Task);
+        let key = EffectId::new(&connection, &rule.into(), subject, 1, 0, &"1d".into(), "owner", Channel::Task);
         let effect = Effect {
             id: key,
             case: dealclock_model::CaseId::Record(record),
-            rule: "r".into(),
+            rule: rule.into(),
             step: "1d".into(),
             decided_at: start(),
             write,
