@@ -1,5 +1,7 @@
 //! What else people see on a deal: who is asked, who decides, tampering, discounts and reasons.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 
 use super::stories::{Story, StoryKind};
@@ -34,9 +36,12 @@ impl<'a> Teller<'_, 'a> {
     fn questions(&mut self) {
         let Some(way_out) = &self.ledger.rule.way_out else { return };
         let (outcome, approved) = &way_out.outcome;
+        let mut asked = HashSet::new();
         for task in self.asking.clone() {
             let who = self.ledger.people.name(task.first_owner());
-            self.add(task.created_at(), StoryKind::Asked, format!("{who} is asked: \"{}\"", task.subject()));
+            let first = asked.insert((task.family(), task.first_owner()));
+            let is_asked = if first { "is asked" } else { "is asked once more" };
+            self.add(task.created_at(), StoryKind::Asked, format!("{who} {is_asked}: \"{}\"", task.subject()));
             let Some(done) = task.completed_by_person() else { continue };
             let granted = task.set_by_person(outcome, approved).is_some();
             let word = if granted { "approves" } else { "refuses" };
