@@ -37,6 +37,10 @@ to = ["owner", "owner.manager"]
 via = ["task"]
 subject = "Due"
 
+[rule.proposal.violation]
+digest = "managers"
+urgent = "amount >= 80000"
+
 [rule.quick]
 object = "opportunity"
 when = 'amount > 0'
@@ -69,6 +73,13 @@ requested_by = "complex"
 granted_as = "request_approved"
 grants = "5d"
 approval = "more-time"
+[rule.way-out.violation]
+digest = "managers"
+reason = { picklist = "delay_reason" }
+
+[digest.managers]
+to = "owner.manager"
+every = "0 8 * * *"
 
 [approval.more-time]
 reopens_when = ["amount up"]
@@ -139,11 +150,14 @@ fn record(amount: i64, stage: &str, entered: i64, sent: Option<i64>, complex: bo
 fn a_record() -> impl Strategy<Value = Record> {
     let stage = prop::sample::select(vec!["Open", "Open", "Sent", "Lost"]);
     let owner = prop::sample::select(vec!["rep", "rep", "other", "", "stranger"]);
-    let boxes = (prop::bool::weighted(0.3), prop::bool::weighted(0.2));
+    let boxes = (prop::bool::weighted(0.3), prop::bool::weighted(0.2), prop::bool::weighted(0.2));
     (0..3i64, stage, 0..120i64, prop::option::weighted(0.2, 0..150i64), boxes, owner).prop_map(
-        |(amount, stage, entered, sent, (complex, granted), owner)| {
+        |(amount, stage, entered, sent, (complex, granted, explained), owner)| {
             let mut record = record(amount * 40_000, stage, entered, sent, complex, owner);
             record.fields.insert(FieldName::from("request_approved"), Value::Bool(granted));
+            if explained {
+                record.fields.insert(FieldName::from("delay_reason"), Value::text("customer"));
+            }
             record
         },
     )

@@ -250,23 +250,19 @@ impl<'a> Teller<'a> {
         }
         let same = Notice { at: last.at, ..notice.clone() } == *last;
         // Nobody waits for more about what is over.
-        if turned || (notice.state == NoticeState::Open && !same) || known.readers.is_empty() {
-            self.tell_again(known, digest, notice, turned, out);
-        }
-    }
-
-    /// Those who were told are told again; somebody, where nobody was there to be told.
-    fn tell_again(&self, known: &mut Posted, digest: &Digest, notice: Notice, turned: bool, out: &mut Draft) {
+        let news = turned || (notice.state == NoticeState::Open && !same);
         let unheard = known.readers.is_empty();
         if unheard {
             known.readers = post(self.desk, &self.id.connection, digest, &notice, out);
-        } else {
+        } else if news {
             post_to(&self.id.connection, &known.digest, &known.readers, &notice, out);
         }
         if turned || (unheard && !known.readers.is_empty()) {
             out.journal.push(self.listed(digest, &known.readers, &notice));
         }
-        known.notice = notice;
+        if news {
+            known.notice = notice;
+        }
     }
 
     /// What was told of is no more: its rule was removed, or another episode began.
