@@ -82,7 +82,7 @@ impl<'a> Sitting<'a> {
         let mut requests = std::mem::take(&mut self.case.requests);
         for (key, request) in &mut requests {
             match self.hearing(&record, key) {
-                None => request::abandon(self.desk, self.id, key, request, &mut self.out),
+                None => request::abandon(self.desk, key, request, &mut self.out),
                 Some(hearing) if hearing.approval.version != request.approval_version => {
                     let before = (request.state, request.round);
                     hearing.follow_approval(request, &mut self.out);

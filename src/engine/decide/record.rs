@@ -320,7 +320,7 @@ impl<'a> Sitting<'a> {
         for (key, request) in &mut self.case.requests {
             let ours = match Hearing::of_key(desk, self.id, &record, key) {
                 Some(hearing) => hearing.settle(request, effect, outcome, &mut self.out),
-                None => request::settle_abandoned(desk, self.id, key, request, effect, outcome, &mut self.out),
+                None => request::settle_abandoned(desk, key, request, effect, outcome, &mut self.out),
             };
             if ours {
                 break;

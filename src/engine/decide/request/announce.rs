@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 use chrono_tz::Tz;
+use dealclock_model::case::TaskMemo;
 use dealclock_model::effect::{Channel, RecordUpdate, TaskStatus, Write};
 use dealclock_model::{
     EffectId, FieldName, Instant, PersonId, Request, RequestState, Ruling, SlotName, StepName, Value, Way, What,
@@ -13,10 +14,13 @@ use super::ask::Message;
 use super::open::close_tasks;
 use super::{Cause, DECIDED, Hearing, RECORD, SUBMIT, TOLD};
 use crate::decide::Draft;
-use crate::decide::recipient::whoever;
+use crate::decide::recipient::{Standing, standing, whoever};
 use crate::decide::words::moment;
 use crate::rules::{AfterRefusal, Slot};
 use crate::template::one_line;
+
+/// The slot of whoever asked, once the record is somebody else's.
+const REQUESTER: &str = "requester";
 
 /// How long whoever is told something has to read it.
 const TO_READ: Duration = Duration::days(1);
@@ -36,7 +40,29 @@ impl Hearing<'_> {
         };
         let body = self.told_body(request, due);
         let ends = due.map(|(deadline, _)| deadline).filter(|deadline| *deadline > self.desk.now);
+        self.tell_requester(request, &subject, &body, out);
         self.tell_owner(request, TOLD, &subject, body, ends, out);
+    }
+
+    /// Tells by mail whoever asked, where the record has changed hands since.
+    fn tell_requester(&self, request: &mut Request, subject: &str, body: &str, out: &mut Draft) {
+        let asked = request.requester.as_ref().filter(|asked| Some(*asked) != self.record.owner.as_ref());
+        let active = |asked: &&PersonId| standing(self.desk.people, asked) == Standing::Active;
+        let Some(to) = asked.filter(active).cloned() else { return };
+        let message = Message {
+            to,
+            slot: SlotName::from(REQUESTER),
+            step: StepName::from(TOLD),
+            subject: one_line(subject),
+            body: body.to_owned(),
+            due: self.desk.now + TO_READ,
+            asks: false,
+        };
+        self.send(request, &message, &self.mails(), out);
+    }
+
+    fn mails(&self) -> Vec<Channel> {
+        self.approval.via.iter().copied().filter(|channel| *channel == Channel::Email).collect()
     }
 
     /// Asked again after the decision, which asks for nothing: the owner is told once.
@@ -169,8 +195,7 @@ impl Hearing<'_> {
     /// Nobody has to decide any more: what asks is taken back or completed, and whoever was asked by mail and has said
     /// nothing is told.
     pub(super) fn tell_over(&self, request: &mut Request, by: Option<&PersonId>, out: &mut Draft) {
-        let mails: Vec<Channel> =
-            self.approval.via.iter().copied().filter(|channel| *channel == Channel::Email).collect();
+        let mails = self.mails();
         let current = request.steps.last().map(|step| (step.name.clone(), step.approvers.clone()));
         close_tasks(request, |step| step != TOLD && step != DECIDED && !step.starts_with("reason"));
         let asked: Vec<EffectId> = self.take_back_unsent(request, out);
@@ -216,7 +241,7 @@ impl Hearing<'_> {
         let asks = |step: &StepName| !matches!(step.as_str(), TOLD | DECIDED) && !step.as_str().ends_with("/over");
         let mails: Vec<EffectId> =
             request.mails.iter().filter(|(_, step)| asks(step)).map(|(effect, _)| *effect).collect();
-        let unknown = |(effect, task): (&EffectId, &dealclock_model::case::TaskMemo)| {
+        let unknown = |(effect, task): (&EffectId, &TaskMemo)| {
             (task.id.is_none() && task.open && task.want.status == Some(TaskStatus::Done)).then_some(*effect)
         };
         let tasks: Vec<EffectId> = request.tasks.iter().filter_map(unknown).collect();

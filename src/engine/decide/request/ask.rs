@@ -5,7 +5,7 @@ use dealclock_model::case::Sending;
 use dealclock_model::effect::{Channel, Email, NewTask, Notification, Question, Write};
 use dealclock_model::record::field;
 use dealclock_model::request::Approver;
-use dealclock_model::{Instant, PersonId, Request, SlotName, StepName, Value, What};
+use dealclock_model::{Instant, PersonId, Request, Ruling, SlotName, StepName, Value, What};
 
 use super::{Cause, Hearing};
 use crate::decide::Draft;
@@ -195,8 +195,8 @@ impl Hearing<'_> {
 
     fn otherwise(&self, request: &Request) -> &'static str {
         match self.step(request).map(|step| step.timeout.outcome) {
-            Some(dealclock_model::Ruling::Approve) => " Without an answer it counts as granted.",
-            Some(dealclock_model::Ruling::Reject) => " Without an answer it counts as refused.",
+            Some(Ruling::Approve) => " Without an answer it counts as granted.",
+            Some(Ruling::Reject) => " Without an answer it counts as refused.",
             None => "",
         }
     }

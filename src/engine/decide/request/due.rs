@@ -4,8 +4,8 @@ use chrono::Duration;
 use dealclock_model::request::StepProgress;
 use dealclock_model::{Instant, Request, Ruling, Span, Way, What};
 
-use super::Hearing;
 use super::steps::is_about;
+use super::{Hearing, Word};
 use crate::decide::Draft;
 use crate::rules::ApprovalStep;
 use crate::time::{Allowed, Reckoning, Workdays};
@@ -85,7 +85,7 @@ impl Hearing<'_> {
     }
 
     fn time_out(&self, request: &mut Request, outcome: Ruling, out: &mut Draft) {
-        self.decide_step(request, outcome, (None, Way::Timeout, None), out);
+        self.decide_step(request, outcome, Word::of_nobody(Way::Timeout), out);
     }
 
     /// The next one up is asked as well, and may decide alone.

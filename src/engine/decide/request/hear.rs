@@ -1,22 +1,22 @@
 //! What is said about a request, in whatever way: the first word that counts decides, a later one changes nothing.
 
+use dealclock_model::effect::Channel;
 use dealclock_model::request::{NativeSeen, StepProgress, TaskSeen};
 use dealclock_model::{
     FieldName, Instant, PersonId, Record, Request, RequestState, Ruling, StepName, Value, Way, What,
 };
 
 use super::steps::is_about;
-use super::{Cause, Hearing, RECORD, SUBMIT, Said};
+use super::{Cause, Hearing, RECORD, SUBMIT, Said, Word};
 use crate::decide::Draft;
 use crate::rules::Direction;
-use dealclock_model::effect::Channel;
 
 impl Hearing<'_> {
     /// Somebody says something by a link or at a desk.
     pub(in crate::decide) fn hear_ruling(&self, request: &mut Request, said: Said<'_>, out: &mut Draft) {
         match self.place_of(request, &said) {
             Ok(place) => {
-                let word = (Some(said.by), said.way, said.comment);
+                let word = Word { by: Some(said.by), way: said.way, comment: said.comment };
                 self.vote(request, place, said.ruling, word, out);
             }
             // Whoever was asked and had said nothing was told by mail when it was decided.
@@ -82,7 +82,7 @@ impl Hearing<'_> {
         };
         let decided = native.iter().filter(ours).find_map(|run| Some((run.ruling?, run)));
         if let Some((ruling, run)) = decided {
-            let word = (run.by.as_ref(), Way::Native, run.comment.as_deref());
+            let word = Word { by: run.by.as_ref(), way: Way::Native, comment: run.comment.as_deref() };
             self.conclude(request, ruling, word, out);
         }
     }
@@ -105,7 +105,10 @@ impl Hearing<'_> {
         let Some(place) = by_owner.or(by_slot).filter(|place| step.approvers[*place].ruling.is_none()) else { return };
         let by = seen.owner.clone().filter(|_| by_owner.is_some()).unwrap_or(step.approvers[place].person.clone());
         match seen.outcome {
-            Some(ruling) => self.vote(request, place, ruling, (Some(&by), Way::Task, None), out),
+            Some(ruling) => {
+                let word = Word { by: Some(&by), way: Way::Task, comment: None };
+                self.vote(request, place, ruling, word, out);
+            }
             None => {
                 let name = step.name.clone();
                 let why = format!("{} completed the task without an outcome, which decides nothing", self.name(&by));
@@ -151,7 +154,7 @@ impl Hearing<'_> {
             word if word == plan.refused => Ruling::Reject,
             _ => return,
         };
-        self.decide_step(request, ruling, (None, Way::Field, None), out);
+        self.decide_step(request, ruling, Word::of_nobody(Way::Field), out);
     }
 
     /// Whether a change since the decision asks again: of a decision that still matters.

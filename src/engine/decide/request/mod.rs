@@ -81,6 +81,22 @@ pub(super) struct Said<'a> {
     pub(super) comment: Option<&'a str>,
 }
 
+/// Whose word it is, in which way it came, and what was said beside.
+#[derive(Clone, Copy)]
+struct Word<'a> {
+    /// `None` where nobody is known.
+    by: Option<&'a PersonId>,
+    way: Way,
+    comment: Option<&'a str>,
+}
+
+impl Word<'_> {
+    /// A word of nobody who is known.
+    fn of_nobody(way: Way) -> Word<'static> {
+        Word { by: None, way, comment: None }
+    }
+}
+
 impl<'a> Hearing<'a> {
     /// The hearing of a rule's way out; `None` when the rule has none, or its approval is not defined.
     pub(super) fn of_rule(

@@ -1,11 +1,15 @@
 //! A request begins, begins anew, and ends without a decision.
 
+use std::collections::BTreeMap;
+
 use dealclock_model::digest::Reason;
 use dealclock_model::effect::{Channel, Submission, TaskStatus};
 use dealclock_model::request::{Decision, NativeSeen};
-use dealclock_model::{EffectId, Happened, Instant, Request, RequestState, Ruling, StepName, Value, Way, What, Write};
+use dealclock_model::{
+    EffectId, FieldName, Happened, Instant, Request, RequestState, Ruling, StepName, Value, Way, What, Write,
+};
 
-use super::{Cause, Hearing, RECORD, SUBMIT};
+use super::{Cause, Hearing, RECORD, SUBMIT, Word};
 use crate::condition::Row;
 use crate::decide::Draft;
 use crate::decide::recipient::name;
@@ -72,14 +76,19 @@ impl<'a> Hearing<'a> {
         let mut request = match known {
             Some(known) if known.episode == episode && known.is_open() => known,
             Some(known) if known.episode == episode => {
-                Request { round: known.round.saturating_add(1), tasks: known.tasks, ..self.blank(episode, at) }
+                let (round, open_before_secs) = (known.round.saturating_add(1), known.open_before_secs);
+                let Request { tasks, mails, pending, .. } = known;
+                Request { round, open_before_secs, tasks, mails, pending, ..self.blank(episode, at) }
             }
             Some(_) | None => self.blank(episode, at),
         };
         match native {
             Some(run) => {
-                let said = (run.by.as_ref(), Way::Native, run.comment.as_deref());
-                self.conclude(&mut request, Ruling::Approve, said, out);
+                if request.steps.is_empty() {
+                    self.note(&request, at, Happened::Requested { round: request.round }, out);
+                }
+                let word = Word { by: run.by.as_ref(), way: Way::Native, comment: run.comment.as_deref() };
+                self.conclude(&mut request, Ruling::Approve, word, out);
             }
             None => {
                 request.state = RequestState::Granted;
@@ -220,7 +229,7 @@ impl<'a> Hearing<'a> {
         &self,
         request: &mut Request,
         ruling: Ruling,
-        (by, way, comment): (Option<&dealclock_model::PersonId>, Way, Option<&str>),
+        Word { by, way, comment }: Word<'_>,
         out: &mut Draft,
     ) {
         let now = self.desk.now;
@@ -247,6 +256,9 @@ impl<'a> Hearing<'a> {
             (Ruling::Reject, Way::Timeout) => {
                 (What::TimedOut, "nobody decided in time: it counts as refused".to_owned())
             }
+            (Ruling::Approve, Way::Desk) if by.is_none() => {
+                (What::Granted, "granted by nobody: every step was passed over".to_owned())
+            }
             (Ruling::Approve, way) => (What::Granted, format!("granted{by_whom} ({})", way.as_str())),
             (Ruling::Reject, way) => (What::Declined, format!("refused{by_whom} ({})", way.as_str())),
         };
@@ -257,18 +269,20 @@ impl<'a> Hearing<'a> {
 
     fn note_closed(&self, request: &Request, at: Instant, out: &mut Draft) {
         let steps = u32::try_from(request.steps.len()).unwrap_or(u32::MAX);
+        // Nobody waited any more between a grant and its being taken back.
+        let until = request.decision.as_ref().map_or(at, |decision| decision.at.min(at));
         let what = Happened::RequestClosed {
             state: request.state,
             way: request.decision.as_ref().map(|decision| decision.way),
             by: request.decision.as_ref().and_then(|decision| decision.by.clone()),
-            waited_secs: (at - request.opened_at).num_seconds().max(0),
+            waited_secs: (until - request.opened_at).num_seconds().max(0),
             steps,
         };
         self.note(request, at, what, out);
     }
 
     /// What the fields hold whose change asks again.
-    fn basis(&self) -> std::collections::BTreeMap<dealclock_model::FieldName, Value> {
+    fn basis(&self) -> BTreeMap<FieldName, Value> {
         let material = self.approval.reopens_when.iter();
         material.map(|material| (material.field.clone(), self.record.get(material.field.as_str()).clone())).collect()
     }
@@ -294,7 +308,7 @@ impl<'a> Hearing<'a> {
 
     /// The reason as it stands on the record.
     pub(super) fn reason_given(&self) -> Reason {
-        let text = |field: &Option<dealclock_model::FieldName>| match self.record.get(field.as_ref()?.as_str()) {
+        let text = |field: &Option<FieldName>| match self.record.get(field.as_ref()?.as_str()) {
             Value::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Time(_) | Value::Date(_) => None,
         };

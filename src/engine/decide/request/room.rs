@@ -51,6 +51,8 @@ pub(super) enum Deed {
     Native(Ruling),
     /// Time passes.
     Wait,
+    /// The record is handed to somebody else.
+    Own(&'static str),
     /// A person leaves.
     Leave(&'static str),
     /// The rule files hold another approval.
@@ -119,6 +121,10 @@ impl Room {
         match deed {
             Deed::Set(fields) => {
                 self.put(fields);
+                self.show(now, Origin::Poll, Vec::new());
+            }
+            Deed::Own(owner) => {
+                self.record.owner = Some(PersonId::from(*owner));
                 self.show(now, Origin::Poll, Vec::new());
             }
             Deed::FirstRead(fields) => {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use dealclock_model::effect::TaskStatus;
 use dealclock_model::request::{Approver, StepProgress};
 use dealclock_model::{Happened, PersonId, Request, Ruling, SlotName, Way, What};
 
 use super::open::close_tasks;
-use super::{Hearing, is_of};
+use super::{Hearing, Word, is_of};
 use crate::decide::Draft;
 use crate::decide::recipient::{Standing, fallback, holder, manager, name, standing};
 use crate::rules::{ApprovalStep, Required, Slot, Who};
@@ -22,13 +23,7 @@ impl<'a> Hearing<'a> {
     /// Begins the first step at or behind a place whose condition holds; without one, the request is granted.
     ///
     /// `last` is who approved the step before, and how.
-    pub(super) fn begin_step(
-        &self,
-        request: &mut Request,
-        from: usize,
-        last: Option<(Option<&PersonId>, Way, Option<&str>)>,
-        out: &mut Draft,
-    ) {
+    pub(super) fn begin_step(&self, request: &mut Request, from: usize, last: Option<Word<'_>>, out: &mut Draft) {
         let row = self.row();
         for (place, step) in self.approval.steps.iter().enumerate().skip(from) {
             if step.when.as_ref().is_some_and(|when| !when.eval(&row).holds()) {
@@ -49,8 +44,8 @@ impl<'a> Hearing<'a> {
             self.ask(request, "ask", out);
             return;
         }
-        let said = last.unwrap_or((None, Way::Desk, None));
-        self.conclude(request, Ruling::Approve, said, out);
+        // Where every step is passed over, nobody decides; the approval as the desk has it grants.
+        self.conclude(request, Ruling::Approve, last.unwrap_or(Word::of_nobody(Way::Desk)), out);
     }
 
     /// Whoever is to be asked, each once: nobody decides their own request.
@@ -140,14 +135,7 @@ impl<'a> Hearing<'a> {
     }
 
     /// One of the approvers says something; decides the step when that is enough.
-    pub(super) fn vote(
-        &self,
-        request: &mut Request,
-        place: usize,
-        ruling: Ruling,
-        said: (Option<&PersonId>, Way, Option<&str>),
-        out: &mut Draft,
-    ) {
+    pub(super) fn vote(&self, request: &mut Request, place: usize, ruling: Ruling, word: Word<'_>, out: &mut Draft) {
         let Some(plan) = self.step(request) else { return };
         let Some(step) = request.steps.last_mut() else { return };
         let Some(approver) = step.approvers.get_mut(place) else { return };
@@ -167,47 +155,41 @@ impl<'a> Hearing<'a> {
             (Ruling::Approve, Required::All) => alone || all,
         };
         if decided {
-            self.decide_step(request, ruling, said, out);
+            self.decide_step(request, ruling, word, out);
             return;
         }
         let name = plan.name.clone();
         for task in request.tasks.values_mut() {
             if task.sending.slot == slot && is_about(task.sending.step.as_str(), name.as_str()) {
-                task.want.status = Some(dealclock_model::effect::TaskStatus::Done);
+                task.want.status = Some(TaskStatus::Done);
             }
         }
-        let who = said.0.map_or("somebody", |person| self.name(person));
+        let who = word.by.map_or("somebody", |person| self.name(person));
         self.say(request, Some(&name), What::Voted, format!("{who} approved; others have still to"), out);
     }
 
     /// The present step is decided: a refusal refuses the request, an approval begins the next step.
-    pub(super) fn decide_step(
-        &self,
-        request: &mut Request,
-        ruling: Ruling,
-        said: (Option<&PersonId>, Way, Option<&str>),
-        out: &mut Draft,
-    ) {
+    pub(super) fn decide_step(&self, request: &mut Request, ruling: Ruling, word: Word<'_>, out: &mut Draft) {
         let now = self.desk.now;
         let Some(step) = request.steps.last_mut() else { return };
         step.until = Some(now);
         let (name, took_secs) = (step.name.clone(), (now - step.since).num_seconds().max(0));
-        if said.1 != Way::Timeout {
-            self.note(request, now, Happened::StepDecided { by: said.0.cloned(), took_secs }, out);
+        if word.way != Way::Timeout {
+            self.note(request, now, Happened::StepDecided { by: word.by.cloned(), took_secs }, out);
         }
         if ruling == Ruling::Reject {
-            self.conclude(request, ruling, said, out);
+            self.conclude(request, ruling, word, out);
             return;
         }
         let next = request.step as usize + 1;
         let row = self.row();
         let mut more = self.approval.steps.iter().skip(next);
         if more.any(|step| step.when.as_ref().is_none_or(|when| when.eval(&row).holds())) {
-            let who = said.0.map_or("nobody", |person| self.name(person));
+            let who = word.by.map_or("nobody known", |person| self.name(person));
             self.say(request, Some(&name), What::Voted, format!("{who} approved; the next step is asked"), out);
-            self.tell_over(request, said.0, out);
+            self.tell_over(request, word.by, out);
         }
-        self.begin_step(request, next, Some(said), out);
+        self.begin_step(request, next, Some(word), out);
     }
 
     /// People changed: an approver who left is replaced.

@@ -60,18 +60,12 @@ impl Hearing<'_> {
         outcome: &Outcome,
         out: &mut Draft,
     ) -> bool {
-        settle_abandoned(self.desk, self.id, &self.key, request, effect, outcome, out)
+        settle_abandoned(self.desk, &self.key, request, effect, outcome, out)
     }
 }
 
 /// The rule or approval is no more: an open request closes, its tasks are completed.
-pub(in crate::decide) fn abandon(
-    desk: Desk<'_>,
-    id: &RecordRef,
-    key: &RuleKey,
-    request: &mut Request,
-    out: &mut Draft,
-) {
+pub(in crate::decide) fn abandon(desk: Desk<'_>, key: &RuleKey, request: &mut Request, out: &mut Draft) {
     for task in request.tasks.values_mut() {
         task.want.status = Some(TaskStatus::Done);
     }
@@ -106,7 +100,6 @@ pub(in crate::decide) fn abandon(
     let unwritten = request.tasks.iter().filter(|(_, task)| task.id.is_none() && task.open).map(|(effect, _)| *effect);
     out.superseded.extend(unwritten);
     out.superseded.extend(request.mails.keys().copied());
-    let _ = id;
 }
 
 /// Decides the updates of a request's tasks and forgets those that are done; the last word of every sitting.
@@ -122,7 +115,6 @@ pub(in crate::decide) fn tend(desk: Desk<'_>, id: &RecordRef, key: &RuleKey, req
 /// An outcome of an effect of a request whose rule may be no more; whether it was one.
 pub(in crate::decide) fn settle_abandoned(
     desk: Desk<'_>,
-    id: &RecordRef,
     key: &RuleKey,
     request: &mut Request,
     effect: EffectId,
@@ -166,7 +158,6 @@ pub(in crate::decide) fn settle_abandoned(
     let step = task.sending.step.clone();
     settle_update(task, written);
     say(step, what, why);
-    let _ = id;
     true
 }
 

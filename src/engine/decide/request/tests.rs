@@ -4,7 +4,7 @@ use dealclock_model::{Ruling, What};
 
 use super::room::{Deed, Room, amount, extension, read, ticked};
 
-use Deed::{Complete, Edit, FirstRead, Flash, Leave, Native, Say, Set, Wait};
+use Deed::{Complete, Edit, FirstRead, Flash, Leave, Native, Own, Say, Set, Wait};
 use Ruling::{Approve, Reject};
 
 const BY_TASK: &str = "[approval.a]\nvia = [\"task\"]\n";
@@ -151,6 +151,20 @@ fn a_decision_field_decides_one_step_and_the_native_process_all() {
     check(&two, &[asked(), ("2026-06-02 12:00", word("yes"))], &written, "open");
     let written = ["task one/ask to boss", "handed in", "request_approved = true", "task told to rep", "one/ask/close"];
     check(&two, &[asked(), ("2026-06-02 12:00", Native(Approve))], &written, "granted");
+}
+
+#[test]
+fn whoever_asked_hears_of_the_decision_beside_the_new_owner_and_their_manager_still_decides() {
+    let mail = "[approval.a]\nvia = [\"email\"]\n[[approval.a.step]]\napprover = \"owner.manager\"\n";
+    let deeds = [
+        asked(),
+        ("2026-06-02 12:00", Own("ann")),
+        ("2026-06-02 13:00", Say("rep", "step-1", Approve)),
+        ("2026-06-02 14:00", Say("boss", "step-1", Approve)),
+    ];
+    let written = ["mail step-1/ask to boss", "request_approved = true", "mail told to rep", "mail told to ann"];
+    let room = check(mail, &deeds, &written, "granted");
+    assert_eq!(said(&room, What::TooLate), 1, "nobody decides their own request");
 }
 
 #[test]
