@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dealclock_connector::Connector;
-use dealclock_engine::Ruleset;
 use dealclock_engine::rules::{Slot, Who};
+use dealclock_engine::{Rule, Ruleset};
+use dealclock_model::effect::Channel;
 use dealclock_model::{ConnectionId, People, Person, PersonId};
 
 use super::findings::Finding;
@@ -17,6 +18,7 @@ const MOST_NAMES: usize = 5;
 struct Use<'a> {
     section: String,
     who: Vec<&'a Who>,
+    via: &'a [Channel],
 }
 
 /// What stands in the way of reaching those whom the rules on a connection ask and tell.
@@ -32,6 +34,8 @@ pub(super) fn examine(
         findings.extend(managers(connection, people));
     }
     findings.extend(native(ruleset, connection, crm));
+    let descriptor = crm.descriptor();
+    findings.extend(channels(ruleset, &connection.id, &descriptor.label, descriptor.channels));
     findings
 }
 
@@ -53,18 +57,19 @@ fn uses<'a>(ruleset: &'a Ruleset, connection: &ConnectionId) -> Vec<Use<'a>> {
                 .iter()
                 .flat_map(|step| step.approvers.iter().chain(step.escalate.as_ref().map(|escalation| &escalation.to)))
                 .collect(),
+            via: &approval.via,
         });
-    let digests = ruleset
-        .rules
-        .digests
-        .values()
-        .map(|digest| Use { section: format!("digest.{}", digest.key), who: vec![&digest.to] });
+    let digests = ruleset.rules.digests.values().map(|digest| Use {
+        section: format!("digest.{}", digest.key),
+        who: vec![&digest.to],
+        via: &digest.via,
+    });
     let is_on = |list: &Option<Vec<ConnectionId>>| list.as_ref().is_none_or(|list| list.contains(connection));
-    let reports = ruleset
-        .reports
-        .values()
-        .filter(|report| is_on(&report.connections))
-        .map(|report| Use { section: format!("report.{}", report.key), who: report.to.iter().collect() });
+    let reports = ruleset.reports.values().filter(|report| is_on(&report.connections)).map(|report| Use {
+        section: format!("report.{}", report.key),
+        who: report.to.iter().collect(),
+        via: &report.via,
+    });
     approvals.chain(digests).chain(reports).collect()
 }
 
@@ -152,6 +157,38 @@ fn native(ruleset: &Ruleset, connection: &Connection, crm: &dyn Connector) -> Ve
         .collect()
 }
 
+/// The CRM's own ways to reach a person: where it has none nothing arrives, and where it has some they have no key.
+fn channels(ruleset: &Ruleset, connection: &ConnectionId, crm: &str, has: &[Channel]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for channel in [Channel::Notification, Channel::CrmEmail] {
+        let sections = sections_via(ruleset, connection, channel);
+        if sections.is_empty() {
+            continue;
+        }
+        let (sections, name) = (sections.join(", "), channel.as_str());
+        findings.push(if has.contains(&channel) {
+            Finding::warning(
+                format!("`{name}` of {sections} has no key: at least once, so that one may come twice"),
+                "nothing, where that does no harm; else `task` or `email`",
+            )
+        } else {
+            Finding::warning(
+                format!("{crm} has no `{name}`, by which {sections} would reach people"),
+                "write `task` or `email` in `via`, or name other `connections`",
+            )
+        });
+    }
+    findings
+}
+
+/// The sections that reach people on a connection by a channel.
+fn sections_via(ruleset: &Ruleset, connection: &ConnectionId, channel: Channel) -> Vec<String> {
+    let by_channel = |rule: &&Rule| rule.remind.iter().any(|remind| remind.via.contains(&channel));
+    let rules = ruleset.rules.by_key.values().filter(|rule| rule.is_on(connection)).filter(by_channel);
+    let others = uses(ruleset, connection).into_iter().filter(|one| one.via.contains(&channel));
+    (rules.map(|rule| format!("[rule.{}]", rule.key))).chain(others.map(|one| format!("[{}]", one.section))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -228,12 +265,27 @@ mod tests {
     #[test]
     fn a_role_is_missed_where_nobody_who_could_act_holds_it() {
         let role = Who::Role("director".to_owned());
-        let uses = [Use { section: "approval.discount".to_owned(), who: vec![&role, &role] }];
+        let uses = [Use { section: "approval.discount".to_owned(), who: vec![&role, &role], via: &[] }];
         let rows = [("ann", "", true), ("gone", "", false)];
         let missed = |directors: &[&str]| told(roles(&uses, &connection(""), &people(&rows, directors)));
         assert_eq!(missed(&["ann", "gone"]), [""; 0]);
         let expected = ["error: nobody holds the role `director` of [approval.discount]"];
         assert_eq!(missed(&["gone"]), expected);
         assert_eq!(missed(&[]), expected);
+    }
+
+    #[test]
+    fn ways_that_the_crm_lacks_and_ways_without_a_key_are_told() {
+        let text =
+            "[digest.managers]\nto = \"owner.manager\"\nevery = \"0 8 * * *\"\nvia = [\"task\", \"notification\"]\n";
+        let source = dealclock_model::fault::Source::new("a.toml", text);
+        let ruleset = Ruleset::read(&[source], &BTreeMap::new(), &|_| Err(String::new())).unwrap();
+        let told = |has: &[Channel]| told(channels(&ruleset, &"acme".into(), "Small CRM", has));
+        assert_eq!(
+            told(&[Channel::Notification]),
+            ["warning: `notification` of [digest.managers] has no key: at least once, so that one may come twice"]
+        );
+        let lacks = "warning: Small CRM has no `notification`, by which [digest.managers] would reach people";
+        assert_eq!(told(&[Channel::CrmEmail]), [lacks]);
     }
 }
