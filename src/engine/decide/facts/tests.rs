@@ -62,8 +62,11 @@ fn line(fact: &Fact) -> String {
     format!("{} {owner}: {what}", local(fact.at))
 }
 
-/// What the states of a deal become, each shown at a time; a state of nothing is a timer that comes due then.
-fn check(states: &[(&str, Option<&[(&str, &str)]>)], facts: &[&str]) {
+/// What is said of a deal at a time; nothing when a timer comes due then.
+type Turn<'a> = (&'a str, Option<&'a [(&'a str, &'a str)]>);
+
+/// What the states of a deal become, each shown at a time.
+fn check(states: &[Turn<'_>], facts: &[&str]) {
     let mut bench = bench(RULES);
     for (when, state) in states {
         match state {
@@ -161,7 +164,7 @@ fn an_amount_lowered_to_just_under_the_criterion_is_a_fact_unless_something_else
 
 #[test]
 fn out_and_back_within_the_window_is_a_fact_and_a_later_return_is_a_new_clock() {
-    let away: (&str, Option<&[(&str, &str)]>) = ("2026-06-02 10:00", Some(&[("stage", "Lead")]));
+    let away: Turn<'_> = ("2026-06-02 10:00", Some(&[("stage", "Lead")]));
     let void = "2026-06-02 10:00 rep: void";
     check(
         &[("2026-06-01 10:00", Some(&[])), away, ("2026-06-02 16:00", Some(&[]))],
