@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dealclock_connector::Connector;
-use dealclock_model::PersonId;
+use dealclock_model::{FieldName, PersonId};
 use http::{HeaderMap, Method};
 
 use crate::clock::HandClock;
@@ -17,6 +17,8 @@ pub enum Step {
     Poll,
     /// The creation of tasks.
     Create,
+    /// A record is handed in at the CRM's own approval process.
+    HandIn,
 }
 
 /// What goes wrong with the next call of a step.
@@ -62,6 +64,8 @@ pub struct Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskEdit {
     Complete,
+    /// Completes it, and says in it that the request is granted.
+    Approve,
     Reword,
     Delete,
 }
@@ -118,6 +122,9 @@ pub trait Subject {
     /// People make records at the present instant; returns their ids.
     fn add(&self, names: &[String]) -> Vec<String>;
 
+    /// The canonical field by which we may write what records are called.
+    fn name_field(&self) -> FieldName;
+
     /// A person renames a record.
     fn rename(&self, id: &str, name: &str);
 
@@ -137,6 +144,9 @@ pub trait Subject {
     fn tasks(&self) -> Vec<Task>;
 
     fn edit_task(&self, id: &str, edit: TaskEdit);
+
+    /// How many notices and mails the CRM sent.
+    fn sent(&self) -> usize;
 
     /// What goes wrong with the next call of a step. Where that cannot be, `lacks` says so.
     fn befall(&self, step: Step, trouble: Trouble);

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dealclock_connector::{
-    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, Feed, History, NativeApprovals, Provision, Quota,
-    Result, Webhooks,
+    Account, ChangePage, Connector, Cursor, Descriptor, Discovery, Feed, History, NativeApprovals, Outcomes, Provision,
+    Quota, Result, Webhooks,
 };
 use dealclock_model::{Change, EffectId, Object, Receipt, RecordRef, Write};
 
@@ -83,6 +83,10 @@ impl Connector for Watched {
 
     fn approvals(&self) -> Option<&dyn NativeApprovals> {
         self.inner.approvals()
+    }
+
+    fn outcomes(&self) -> Option<&dyn Outcomes> {
+        self.inner.outcomes()
     }
 
     fn quota(&self) -> Option<&Quota> {

@@ -1,5 +1,6 @@
 //! The cases, by group.
 
+mod deciding;
 mod failing;
 mod hearing;
 mod people;
@@ -14,7 +15,7 @@ use crate::suite::Case;
 
 /// All cases in README's order.
 pub fn all() -> Vec<Case> {
-    [reading::CASES, people::CASES, writing::CASES, failing::CASES, hearing::CASES, sharing::CASES]
+    [reading::CASES, people::CASES, writing::CASES, deciding::CASES, failing::CASES, hearing::CASES, sharing::CASES]
         .into_iter()
         .flatten()
         .map(|(group, name, run)| Case { group, name, run: *run })

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dealclock_connector::{Clock, Connector, Mapping, Settings, StaticToken, Transport, TransportError};
-use dealclock_model::PersonId;
+use dealclock_connector::{Clock, Connector, FieldSource, Mapping, Settings, StaticToken, Transport, TransportError};
+use dealclock_model::{FieldName, Object, PersonId, ValueType};
 use dealclock_plugin::Bounds;
 use serde_json::json;
 
@@ -19,6 +19,9 @@ use crate::subject::{Forgery, Message, Step, Subject, Task, TaskEdit, Trouble};
 const SECRET: &str = "crm-password-9d2e";
 
 const OWNER: &str = "ada";
+
+/// The program writes mapped columns and no others.
+const NAME_FIELD: &str = "called";
 
 /// A directory of CSV files, and a program that can be told to fail.
 pub struct Csv {
@@ -68,6 +71,13 @@ impl Csv {
     }
 }
 
+fn mapping() -> Mapping {
+    let mut mapping = Mapping::default();
+    let name = FieldSource::Field { name: "name".to_owned(), value_type: ValueType::Text };
+    mapping.fields.entry(Object::Opportunity).or_default().insert(NAME_FIELD.into(), name);
+    mapping
+}
+
 impl Subject for Csv {
     fn lacks(case: &str) -> Option<&'static str> {
         match case {
@@ -82,6 +92,9 @@ impl Subject for Csv {
             "our share of the limits kept" => {
                 Some("a program keeps the limits of its CRM, and says when it is throttled")
             }
+            "a decision in a task" => Some("a task of the example has no column for a decision"),
+            "a record handed in, answer lost" => Some("the protocol knows no approval processes"),
+            "notices and mails of the CRM" => Some("files send no notices and no mails"),
             _ => None,
         }
     }
@@ -123,7 +136,7 @@ impl Subject for Csv {
             webhook_secret: None,
             command: command.to_vec(),
             env: [("CRM_PASSWORD".to_owned(), SECRET.to_owned().into())].into(),
-            mapping: Mapping::default(),
+            mapping: mapping(),
             share: 1.0,
             daily_share: 1.0,
             transport: Arc::new(NoNetwork),
@@ -155,6 +168,10 @@ impl Subject for Csv {
             }
         });
         ids
+    }
+
+    fn name_field(&self) -> FieldName {
+        NAME_FIELD.into()
     }
 
     fn rename(&self, id: &str, name: &str) {
@@ -195,6 +212,7 @@ impl Subject for Csv {
     fn edit_task(&self, id: &str, edit: TaskEdit) {
         self.change("tasks.csv", |table| match edit {
             TaskEdit::Complete => table.set(id, "status", "done"),
+            TaskEdit::Approve => panic!("a task of the example has no column for a decision"),
             TaskEdit::Reword => table.set(id, "body", "reworded by a person"),
             TaskEdit::Delete => {
                 let row = table.take(id);
@@ -203,10 +221,14 @@ impl Subject for Csv {
         });
     }
 
+    fn sent(&self) -> usize {
+        0
+    }
+
     fn befall(&self, step: Step, trouble: Trouble) {
         let method = match step {
             Step::List | Step::Poll => "changes",
-            Step::Create => "apply",
+            Step::Create | Step::HandIn => "apply",
         };
         match trouble {
             Trouble::Throttled(seconds) => self.fault(method, "throttled", 1, seconds),

@@ -30,6 +30,7 @@ impl Dialect for HubSpotDialect {
         deals: "deals",
         tasks: "tasks",
         key: "dealclock_key",
+        outcome: "dealclock_outcome",
         subject: "hs_task_subject",
         body: "hs_task_body",
         status: "hs_task_status",
@@ -39,8 +40,12 @@ impl Dialect for HubSpotDialect {
     const PAGES: (usize, usize) = (100, 200);
     const BATCH: usize = 100;
 
-    fn lacks(_case: &str) -> Option<&'static str> {
-        None
+    fn lacks(case: &str) -> Option<&'static str> {
+        match case {
+            "a record handed in, answer lost" => Some("HubSpot has no approval process of its own"),
+            "notices and mails of the CRM" => Some("HubSpot sends no notices or mails for others"),
+            _ => None,
+        }
     }
 
     fn sandbox(is_limited: bool) -> Sandbox {
@@ -58,6 +63,7 @@ impl Dialect for HubSpotDialect {
         match step {
             Step::List => ("GET", "/crm/objects/2026-09/deals"),
             Step::Poll => ("POST", "/crm/objects/2026-09/deals/search"),
+            Step::HandIn => panic!("HubSpot has no approval process"),
             Step::Create => ("POST", "/crm/objects/2026-09/tasks/batch/create"),
         }
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dealclock_connector::{Access, Authorizer, Clock, Connector, Mapping, Settings, Transport, TransportError};
-use dealclock_model::PersonId;
+use dealclock_model::record::field;
+use dealclock_model::{FieldName, PersonId};
 use dealclock_sandbox::dump::RecordDump;
 use dealclock_sandbox::edit::{DealName, Edit, NewProperty, Properties, PropertyKind, PropertyObject, TaskName};
 use dealclock_sandbox::{Fault, FaultRule, Sandbox, When};
@@ -39,6 +40,7 @@ pub struct Words {
     pub deals: &'static str,
     pub tasks: &'static str,
     pub key: &'static str,
+    pub outcome: &'static str,
     pub subject: &'static str,
     pub body: &'static str,
     pub status: &'static str,
@@ -171,13 +173,11 @@ impl<D: Dialect> Subject for Remote<D> {
     fn new(is_limited: bool) -> Self {
         let sandbox = D::sandbox(is_limited);
         sandbox.seed_deals(0, 1);
-        let key = NewProperty {
-            object: PropertyObject::Tasks,
-            name: D::WORDS.key.to_owned(),
-            label: "Dealclock key".to_owned(),
-            holds: PropertyKind::UniqueText,
-        };
-        sandbox.edit(&Edit::AddProperty(key)).unwrap();
+        for (name, holds) in [(D::WORDS.key, PropertyKind::UniqueText), (D::WORDS.outcome, PropertyKind::Text)] {
+            let (name, label) = (name.to_owned(), name.to_owned());
+            let property = NewProperty { object: PropertyObject::Tasks, name, label, holds };
+            sandbox.edit(&Edit::AddProperty(property)).unwrap();
+        }
         let direct = Direct {
             sandbox: sandbox.clone(),
             home: D::WORDS.base,
@@ -253,6 +253,10 @@ impl<D: Dialect> Subject for Remote<D> {
         handles.iter().map(|handle| ids[handle].clone()).collect()
     }
 
+    fn name_field(&self) -> FieldName {
+        field::NAME.into()
+    }
+
     fn rename(&self, id: &str, name: &str) {
         self.edit(&Edit::SetDeal { deal: deal(id), properties: properties(&[("dealname", name)]), by: by() });
     }
@@ -297,12 +301,20 @@ impl<D: Dialect> Subject for Remote<D> {
         let task = TaskName::Id(id.to_owned());
         self.edit(&match edit {
             TaskEdit::Complete => Edit::CompleteTask { task, by: by() },
+            TaskEdit::Approve => {
+                let properties = properties(&[(D::WORDS.outcome, "approved"), ("hs_task_status", D::WORDS.done)]);
+                Edit::SetTask { task, properties, by: by() }
+            }
             TaskEdit::Delete => Edit::DeleteTask { task, by: by() },
             TaskEdit::Reword => {
                 let properties = properties(&[("hs_task_body", "<p>reworded by a person</p>")]);
                 Edit::SetTask { task, properties, by: by() }
             }
         });
+    }
+
+    fn sent(&self) -> usize {
+        self.sandbox.dump().sent.len()
     }
 
     fn befall(&self, step: Step, trouble: Trouble) {

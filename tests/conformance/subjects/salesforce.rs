@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dealclock_connector::{Connector, Settings};
 use dealclock_model::Instant;
-use dealclock_sandbox::{OrgLimits, OrgOptions, Sandbox};
+use dealclock_sandbox::{ApprovalProcess, Approver, OrgLimits, OrgOptions, Sandbox};
 use http::{HeaderMap, Method};
 
 use super::remote::{DAILY_SHARE, Dialect, Remote, TOKENS, Words};
@@ -25,6 +25,7 @@ impl Dialect for SalesforceDialect {
         deals: "Opportunity",
         tasks: "Task",
         key: "Dealclock_Key__c",
+        outcome: "Dealclock_Outcome__c",
         subject: "Subject",
         body: "Description",
         status: "Status",
@@ -46,6 +47,8 @@ impl Dialect for SalesforceDialect {
         let mut options = OrgOptions::new(TOKENS[0], start());
         options.tokens = TOKENS.map(str::to_owned).to_vec();
         options.limits = OrgLimits { daily: is_limited.then_some(DAY), tells_bursts: true };
+        let approver = Approver::User("admin@acme.example".to_owned());
+        options.approvals = vec![ApprovalProcess { approver, ..ApprovalProcess::complex_deal() }];
         Sandbox::org(&options)
     }
 
@@ -55,6 +58,7 @@ impl Dialect for SalesforceDialect {
 
     fn call(step: Step) -> (&'static str, &'static str) {
         match step {
+            Step::HandIn => ("POST", "/services/data/v65.0/process/approvals"),
             Step::List => ("GET", "/services/data/v65.0/query"),
             Step::Poll | Step::Create => ("POST", "/services/data/v65.0/composite"),
         }
