@@ -42,8 +42,10 @@ impl HubSpot {
         for need in needs() {
             problems.extend(self.rights.missing(&steps, need).await?);
         }
-        problems.extend(self.mapping_problems().await?);
         problems.extend(outcome_problem(&steps).await?);
+        // It reads anew whatever is known, so nothing that a limit may turn away comes behind it: the check would begin
+        // it again for ever.
+        problems.extend(self.mapping_problems().await?);
         let once = self.check_once(&mut problems).await?;
         steps.finish();
         self.rights.forget();
