@@ -184,7 +184,7 @@ fn sent(mail: &Email, address: &str) -> Value {
 
 /// The refusal with its way out, where the code is one of notices and mails alone.
 fn explained(action: Action, refusal: Refusal, now: Instant) -> Error {
-    let is_used_up = refusal.failures.iter().any(|failure| is_limit(failure));
+    let is_used_up = refusal.failures.iter().any(is_limit);
     let way_out = refusal.failures.iter().find_map(|failure| way_out(action, failure));
     let mut error = Error::from(refusal);
     if is_used_up {

@@ -28,9 +28,8 @@ struct Inputs {
     inputs: Vec<Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[derive(Default)]
 struct Notice {
     custom_notif_type_id: Option<String>,
     recipient_ids: Vec<String>,
@@ -41,9 +40,8 @@ struct Notice {
     sender_id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-#[derive(Default)]
 struct Mail {
     email_addresses: Option<String>,
     email_addresses_array: Vec<String>,
@@ -82,7 +80,7 @@ impl Org {
             return Err(Failure::invalid("INVALID_INPUT", "recipientIds must hold 1 to 500 ids"));
         }
         let target = id(&notice.target_id);
-        if notice.target_page_ref.is_none() && !target.is_some_and(|target| self.find(target).is_some()) {
+        if notice.target_page_ref.is_none() && target.is_none_or(|target| self.find(target).is_none()) {
             return Err(missing("targetId"));
         }
         let (subject, text) = (title.to_owned(), body.to_owned());
