@@ -1,7 +1,9 @@
 //! The sandboxes of a demo: one company in each CRM, all in one virtual time.
 
 use dealclock_daemon::cli::Failure;
-use dealclock_sandbox::audit::{AuditReport, AuditedRule, Message, Story, Tolerance, audit, digests, stories};
+use dealclock_sandbox::audit::{
+    AuditReport, AuditedRule, Message, Story, Tolerance, audit, digests, messages, stories,
+};
 use dealclock_sandbox::company::{Company, CompanyOptions};
 use dealclock_sandbox::time::{Director, TimeMode, VirtualTime, routes};
 use dealclock_sandbox::{App, Crm, Sandbox, serve_with};
@@ -12,6 +14,9 @@ use super::files::{Entrance, Link};
 
 /// The token of the demo's account; worth nothing anywhere else.
 const TOKEN: &str = "pat-na1-demo";
+
+/// What people call the report of the demo's rule file.
+const REPORT: &str = "Complex share";
 
 /// A company in one CRM.
 pub struct Scene {
@@ -36,6 +41,8 @@ pub struct Judged {
     pub stories: Vec<Story>,
     /// The digests that managers read, in order.
     pub digests: Vec<Message>,
+    /// The reports that the director read, in order.
+    pub reports: Vec<Message>,
 }
 
 /// Everything that plays in one virtual time, for as long as it is not dropped.
@@ -114,6 +121,7 @@ impl Scene {
             audited: audit(&dump, &rule, &tolerance),
             stories: stories(&dump, &rule, &tolerance),
             digests: digests(&dump, &rule),
+            reports: messages(&dump, &rule, REPORT),
         }
     }
 }

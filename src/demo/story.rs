@@ -1,4 +1,4 @@
-//! What people in the company saw: the course of some deals, and a digest as its reader has it.
+//! What people in the company saw: the course of some deals, and a digest and a report as their readers have them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
@@ -51,7 +51,10 @@ pub fn tell(judged: &Judged, connections: usize, output: Output) {
         tell_deal(&format!("deal {deal}"), &by_deal[deal], output);
     }
     if let Some(digest) = digest(&judged.digests) {
-        show(digest, output);
+        show("digest", digest, output);
+    }
+    if let Some(report) = judged.reports.last() {
+        show("report", report, output);
     }
 }
 
@@ -104,11 +107,11 @@ fn digest(digests: &[Message]) -> Option<&Message> {
     short.or_else(|| digests.iter().min_by_key(lines))
 }
 
-fn show(digest: &Message, output: Output) {
-    let at = digest.at.with_timezone(&digest.zone).format("%a %-d %b %H:%M");
-    output.text(format_args!("{}", format_args!("The digest of {}, {at}", digest.reader).bold()));
-    output.text(format_args!("  {}", digest.subject));
-    for line in digest.body.lines() {
+fn show(what: &str, message: &Message, output: Output) {
+    let at = message.at.with_timezone(&message.zone).format("%a %-d %b %H:%M");
+    output.text(format_args!("{}", format_args!("The {what} of {}, {at}", message.reader).bold()));
+    output.text(format_args!("  {}", message.subject));
+    for line in message.body.lines() {
         output.text(format_args!("  {line}"));
     }
     output.text("");

@@ -23,7 +23,7 @@ mod task;
 mod upkeep;
 mod words;
 
-pub use reading::{Message, digests};
+pub use reading::{Message, digests, messages};
 pub use report::{AuditReport, Finding, Matter, RequestsFound, ViolationFound};
 pub use rule::{AuditedDiscount, AuditedRule, AuditedStep, AuditedWayOut, Tolerance};
 pub use stories::{Story, StoryKind, stories};

@@ -1,4 +1,4 @@
-//! What managers read: their digests, as the CRM shows them.
+//! What managers and directors read: digests and reports, as the CRM shows them.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -26,10 +26,14 @@ pub struct Message {
 
 /// Every digest that ever came, in order.
 pub fn digests(dump: &Dump, rule: &AuditedRule) -> Vec<Message> {
-    let Some(begins) = &rule.digest else { return Vec::new() };
+    rule.digest.as_ref().map(|begins| messages(dump, rule, begins)).unwrap_or_default()
+}
+
+/// Every message of ours whose subject begins so, in order.
+pub fn messages(dump: &Dump, rule: &AuditedRule, begins: &str) -> Vec<Message> {
     let words = Words::of(dump.crm);
     let people = People::read(dump, rule, words);
-    let tasks = task::read(dump, rule).into_iter().filter(|task| task.subject().starts_with(begins.as_str()));
+    let tasks = task::read(dump, rule).into_iter().filter(|task| task.subject().starts_with(begins));
     let message = |task: task::Task<'_>| Message {
         at: task.created_at(),
         zone: people.zone_at(task.first_owner(), task.created_at()),
