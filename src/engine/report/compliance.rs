@@ -24,7 +24,8 @@ const COLUMNS: [(&str, &str); 10] = [
     ("took_p90_secs", "90 % done within"),
 ];
 const NOTE: &str = "In time: met, of met and violated. A violation that no reminder preceded is not enforceable and \
-                    counted apart; one that was withdrawn is not counted.";
+                    counted apart; one that was withdrawn is not counted. A rule on trial (shadow) stands by \
+                    itself, and in no other number.";
 const STAGE_NOTE: &str = "By the stage in which each record stands now.";
 /// A period of more days than this is told by months, a shorter one by weeks.
 const MANY_DAYS: i64 = 62;
@@ -53,6 +54,7 @@ struct Part {
 }
 
 /// One thing to count.
+#[derive(Clone, Copy)]
 struct Mark<'a> {
     record: &'a RecordId,
     rule: &'a RuleKey,
@@ -119,8 +121,10 @@ impl Tally {
 
     pub(super) fn finish(self, order: &Order<'_>) -> Sheet {
         let marks: Vec<Mark<'_>> = self.episodes.iter().flat_map(|(key, episode)| episode.marks(key)).collect();
-        let whole = group(&marks, |_| ((), String::new())).into_values().next().map(|(_, group)| group);
+        // A rule on trial stands by itself among the rules, and in no sum.
         let rules = group(&marks, |mark| (mark.rule.clone(), order.rule(mark.rule)));
+        let marks: Vec<Mark<'_>> = marks.into_iter().filter(|mark| !order.is_on_trial(mark.rule)).collect();
+        let whole = group(&marks, |_| ((), String::new())).into_values().next().map(|(_, group)| group);
         let teams = group(&marks, |mark| {
             let manager = order.team(mark.part.owner.as_ref());
             (manager.cloned(), order.team_name(manager))

@@ -2,7 +2,8 @@
 //!
 //! A report is counted in one pass: first the cases, then the facts in the order of their instants, from the first day of
 //! the period to the last fact there is. Numbers about people come with their cases and the period, and what looks odd is
-//! told as a fact: a mark is a suspicion, never a verdict.
+//! told as a fact: a mark is a suspicion, never a verdict. A rule on trial reminds nobody, and so says nothing about
+//! people: it is counted among the rules alone.
 //!
 //! # The JSON form
 //!
@@ -111,6 +112,11 @@ impl<'a> Order<'a> {
         manager.map_or_else(|| "(no manager)".to_owned(), |manager| format!("Team of {}", self.person(Some(manager))))
     }
 
+    /// Whether a rule is on trial: nobody was reminded by it, so that it says nothing about people.
+    fn is_on_trial(&self, key: &RuleKey) -> bool {
+        self.rules.by_key.get(key).is_some_and(|rule| rule.mode == Mode::Shadow)
+    }
+
     /// What people call a rule, or an approval that asks by itself.
     fn rule(&self, key: &RuleKey) -> String {
         if let Some(rule) = self.rules.by_key.get(key) {
@@ -191,6 +197,8 @@ impl<'a> Counting<'a> {
         let Some(record) = case.record() else { return };
         match &mut self.tally {
             Tally::Compliance(tally) => tally.note(&self.order, record, fact),
+            Tally::Complex(_) | Tally::Requests(_) | Tally::Reasons(_)
+                if fact.rule.as_ref().is_some_and(|rule| self.order.is_on_trial(rule)) => {}
             Tally::Complex(tally) => tally.note(&self.order, record, fact),
             Tally::Requests(tally) => tally.note(&self.order, fact),
             Tally::Reasons(tally) => tally.note(&self.order, record, fact),

@@ -67,7 +67,7 @@ impl Tally {
     pub(super) fn look(&mut self, order: &Order<'_>, case: &RecordCase) {
         let end = order.period.end();
         for (rule, request) in &case.requests {
-            if request.is_open() && request.opened_at < end {
+            if request.is_open() && request.opened_at < end && !order.is_on_trial(rule) {
                 self.groups(rule, request.requester.as_ref(), |group| group.waiting += 1);
                 self.wait(request, order.now);
             }
@@ -177,7 +177,9 @@ fn approvers(order: &Order<'_>, approvers: BTreeMap<Option<PersonId>, Approver>)
     for (person, mut approver) in approvers {
         approver.took.sort_unstable();
         section.rows.push(vec![
-            Cell::Text(order.person(person.as_ref())),
+            Cell::Text(
+                person.map_or_else(|| "(the CRM does not tell)".to_owned(), |person| order.person(Some(&person))),
+            ),
             Cell::Count(super::complex::count(approver.took.iter())),
             median(&approver.took).into(),
             percentile(&approver.took, 90).into(),

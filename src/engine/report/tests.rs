@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use dealclock_model::case::RecordCase;
 use dealclock_model::digest::Reason;
 use dealclock_model::fact::Spell;
+use dealclock_model::fault::Source;
 use dealclock_model::{
     CaseId, Fact, Happened, Instant, Object, People, Person, PersonId, Profile, RecordRef, RequestState, Way,
 };
@@ -15,7 +16,7 @@ use rust_decimal::Decimal;
 
 use super::figures::{duration, median, percentile};
 use super::{Cell, Counting, Order, Period, Section, Share, Sheet};
-use crate::rules::{ReportKind, Rules};
+use crate::rules::{ReportKind, Rules, Ruleset};
 use crate::time::Schedule;
 
 const ZONE: Tz = Tz::Europe__Berlin;
@@ -145,8 +146,12 @@ fn record(id: u32) -> RecordRef {
 }
 
 fn sheet(kind: ReportKind, cases: &[(u32, RecordCase)], facts: &[(u32, Fact)]) -> Sheet {
-    let (rules, people) = (Rules::default(), people());
-    let mut counting = Counting::new(Order::on_demand(&rules, None, &people, kind, october(), hour(24 * 40)));
+    sheet_by(&Rules::default(), kind, cases, facts)
+}
+
+fn sheet_by(rules: &Rules, kind: ReportKind, cases: &[(u32, RecordCase)], facts: &[(u32, Fact)]) -> Sheet {
+    let people = people();
+    let mut counting = Counting::new(Order::on_demand(rules, None, &people, kind, october(), hour(24 * 40)));
     for (id, case) in cases {
         counting.look(&record(*id), case);
     }
@@ -201,6 +206,26 @@ fn compliance_counts_each_episode_once_and_keeps_what_is_not_enforceable_apart()
     assert_eq!(rows(&sheet, "rules"), ["proposal|1|2|1|2|1|50.0 %|4|200s|300s"]);
     assert_eq!(rows(&sheet, "reps"), ["ANN.|1|1|1|1|0|50.0 %|2|200s|300s", "BEN.|0|1|0|1|1|50.0 %|2|200s|200s"]);
     assert_eq!(rows(&sheet, "teams"), ["Team of BOSS.|1|2|1|2|1|50.0 %|4|200s|300s"]);
+}
+
+#[test]
+fn a_rule_on_trial_stands_among_the_rules_and_says_nothing_about_people() {
+    let text = "[rule.trial]\nmode = \"shadow\"\nobject = \"opportunity\"\nwhen = 'amount > 0'\n\
+                until = 'stage == \"Sent\"'\ndeadline = \"3d\"\n";
+    let source = Source::new("r.toml", text);
+    let ruleset = Ruleset::read(&[source], &BTreeMap::new(), &|_| Err(String::new())).unwrap();
+    let facts = [
+        (1, violated(1, "ann", true)),
+        (2, Fact { rule: Some("trial".into()), ..violated(2, "ann", true) }),
+        (2, Fact { rule: Some("trial".into()), ..fact(3, "ann", Happened::Wiggled) }),
+    ];
+    let of = |kind| sheet_by(&ruleset.rules, kind, &[], &facts);
+    let compliance = of(ReportKind::Compliance);
+    assert_eq!(rows(&compliance, "rules").len(), 2);
+    assert_eq!(rows(&compliance, "reps"), ["ANN.|0|0|0|1|0|0.0 %|1|-|-"]);
+    assert!(compliance.summary[0].contains("1 violated"), "{:?}", compliance.summary);
+    assert_eq!(rows(&of(ReportKind::Reasons), "reps"), ["ANN.|1|0|1|0.0 %"]);
+    assert_eq!(rows(&of(ReportKind::ComplexShare), "facts"), Vec::<String>::new());
 }
 
 fn spell(from: i64, owner: &str, open: bool, complex: bool) -> Spell {
