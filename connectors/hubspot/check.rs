@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use crate::HubSpot;
-use crate::api::{self, KEY, Kind, OUTCOME, objects, owners, properties};
+use crate::api::{self, KEY, Kind, objects, owners, properties};
 use crate::client::{Call, Steps};
 use crate::errors::Refusal;
 use crate::schemas::home;
@@ -42,7 +42,6 @@ impl HubSpot {
         for need in needs() {
             problems.extend(self.rights.missing(&steps, need).await?);
         }
-        problems.extend(outcome_problem(&steps).await?);
         // It reads anew whatever is known, so nothing that a limit may turn away comes behind it: the check would begin
         // it again for ever.
         problems.extend(self.mapping_problems().await?);
@@ -108,21 +107,6 @@ impl HubSpot {
                 fatal: false,
             });
         }
-    }
-}
-
-/// Without the property, approvers decide in the other ways. That it cannot be read is a problem of its own already.
-async fn outcome_problem(steps: &Steps<'_>) -> Result<Option<Problem>> {
-    let call = get("read the outcome property of tasks", properties(Kind::Tasks, &format!("/{OUTCOME}")));
-    match steps.ask::<IgnoredAny>(call).await {
-        Ok(_) => Ok(None),
-        Err(refusal) if refusal.is(StatusCode::NOT_FOUND) => Ok(Some(Problem {
-            what: format!("tasks have no property `{OUTCOME}`, so requests cannot be decided in tasks"),
-            way_out: "run `dealclock setup` for the connection, where rules ask for approvals".to_owned(),
-            fatal: false,
-        })),
-        Err(refusal) if refusal.is(StatusCode::FORBIDDEN) => Ok(None),
-        Err(refusal) => Err(refusal.into()),
     }
 }
 

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use dealclock_connector::{Outcomes, Priority, Result};
+use dealclock_connector::{Outcomes, Priority, Problem, Result};
 use dealclock_model::request::TaskSeen;
+use http::StatusCode;
+use serde::de::IgnoredAny;
 
 use crate::HubSpot;
-use crate::api::{BATCH, Kind, OUTCOME, task};
+use crate::api::{BATCH, Kind, OUTCOME, properties, task};
+use crate::client::Call;
+use crate::errors::Refusal;
 use crate::read::{Archived, read_batch};
 use crate::translate::task::seen;
 use crate::wire::Batch;
@@ -27,5 +31,22 @@ impl Outcomes for HubSpot {
         }
         steps.finish();
         Ok(tasks.iter().map(|task| found.get(task).cloned()).collect())
+    }
+
+    /// Without the property, approvers decide in the other ways. That it cannot be read is a problem that `check` tells.
+    async fn hindrance(&self) -> Result<Option<Problem>> {
+        let path = properties(Kind::Tasks, &format!("/{OUTCOME}"));
+        let call = Call::get("read the outcome property of tasks", path).priority(Priority::Write);
+        let asked: std::result::Result<IgnoredAny, Refusal> = self.client.ask(call).await;
+        match asked {
+            Ok(_) => Ok(None),
+            Err(refusal) if refusal.is(StatusCode::NOT_FOUND) => Ok(Some(Problem {
+                what: format!("tasks have no property `{OUTCOME}`, so requests cannot be decided in tasks"),
+                way_out: "run `dealclock setup` for the connection".to_owned(),
+                fatal: false,
+            })),
+            Err(refusal) if refusal.is(StatusCode::FORBIDDEN) => Ok(None),
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 }

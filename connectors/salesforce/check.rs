@@ -4,7 +4,7 @@ use dealclock_connector::{Account, ErrorKind, Once, Priority, Problem, Result};
 use dealclock_model::{FieldName, PersonId};
 
 use crate::Salesforce;
-use crate::api::{OUTCOME, VERSION, VERSIONS};
+use crate::api::{VERSION, VERSIONS};
 use crate::approvals;
 use crate::client::Call;
 use crate::queries::{Query, Run};
@@ -42,7 +42,6 @@ impl Salesforce {
             Err(refusal) => return Err(refusal.into()),
         }
         let once = once(&schema, &mut problems);
-        problems.extend(outcome_problem(&schema));
         self.daily_problem(&mut problems);
         let org = &schema.org;
         tracing::debug!(org = %org.id, sandbox = org.is_sandbox, "checked the org");
@@ -157,18 +156,6 @@ fn rights_problems(schema: &Schema, problems: &mut Vec<Problem>) {
             fatal: true,
         });
     }
-}
-
-/// Without the field, approvers decide in the other ways.
-fn outcome_problem(schema: &Schema) -> Option<Problem> {
-    let what = match schema.task.field(OUTCOME) {
-        Some(_) => return None,
-        None => format!(
-            "tasks have no field `{OUTCOME}`, or the integration user may not see it, so requests cannot be decided in tasks"
-        ),
-    };
-    let way_out = "run `dealclock setup` for the connection, where rules ask for approvals".to_owned();
-    Some(Problem { what, way_out, fatal: false })
 }
 
 fn once(schema: &Schema, problems: &mut Vec<Problem>) -> Once {

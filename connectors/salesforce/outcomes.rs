@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use dealclock_connector::approval::ruling;
-use dealclock_connector::{Outcomes, Priority, Result};
+use dealclock_connector::{Outcomes, Priority, Problem, Result};
 use dealclock_model::request::TaskSeen;
 
 use crate::Salesforce;
@@ -35,6 +35,20 @@ impl Outcomes for Salesforce {
             .map_err(|refusal| self.distrust(refusal))?;
         steps.finish();
         Ok(tasks.iter().map(|id| found.get(&ids::long(id)).cloned()).collect())
+    }
+
+    /// Without the field, approvers decide in the other ways.
+    async fn hindrance(&self) -> Result<Option<Problem>> {
+        let schema = self.schema(Priority::Write).await?;
+        let missing = schema.task.field(OUTCOME).is_none();
+        Ok(missing.then(|| Problem {
+            what: format!(
+                "tasks have no field `{OUTCOME}`, or the integration user may not see it, so requests cannot be decided \
+                 in tasks"
+            ),
+            way_out: "run `dealclock setup` for the connection".to_owned(),
+            fatal: false,
+        }))
     }
 }
 

@@ -6,7 +6,7 @@ use dealclock_model::request::{NativeSeen, TaskSeen};
 use dealclock_model::{EffectId, Instant, PersonId, RecordRef, Ruling};
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Problem, Result};
 
 /// How a handed-in record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +103,12 @@ pub trait Outcomes: Send + Sync {
     /// Tasks of ours as they stand now, by their ids, in the order asked; `None` for one that is gone. Not from a search
     /// index.
     async fn look(&self, tasks: &[String]) -> Result<Vec<Option<TaskSeen>>>;
+
+    /// What keeps people from deciding in tasks now, such as a field that was not made yet. Asked only where a rule lets
+    /// them.
+    async fn hindrance(&self) -> Result<Option<Problem>> {
+        Ok(None)
+    }
 }
 
 #[cfg(test)]

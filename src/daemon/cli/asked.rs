@@ -39,6 +39,12 @@ pub(super) fn examine(
     findings
 }
 
+/// Whether an approval on the connection asks by tasks.
+pub(super) fn is_asked_by_task(ruleset: &Ruleset, connection: &ConnectionId) -> bool {
+    let mut approvals = ruleset.rules.approvals.values().filter(|approval| approval.is_on(connection));
+    approvals.any(|approval| approval.via.contains(&Channel::Task))
+}
+
 /// Whether somebody's manager is meant.
 fn goes_up(who: &Who) -> bool {
     match who {

@@ -32,6 +32,9 @@ pub(super) async fn examine(
     findings.extend(mapping);
     findings.extend(people(connection, &discovery));
     findings.extend(asked::examine(&loaded.ruleset, connection, crm, &everybody));
+    if asked::is_asked_by_task(&loaded.ruleset, &connection.id) {
+        findings.extend(decisions_in_tasks(crm, clock).await.map_err(failed)?);
+    }
     findings.extend(webhooks(loaded, connection, crm));
     check_rules(loaded, connection, &discovery)?;
     Ok(Report {
@@ -44,6 +47,19 @@ pub(super) async fn examine(
         people: discovery.people.iter().filter(|person| person.active).count(),
         findings,
     })
+}
+
+/// Whether approvers can decide in the tasks that ask them.
+async fn decisions_in_tasks(crm: &dyn Connector, clock: &dyn Clock) -> dealclock_connector::Result<Option<Finding>> {
+    match crm.outcomes() {
+        Some(outcomes) => Ok(patiently(clock, || outcomes.hindrance()).await?.map(Finding::from)),
+        None => {
+            let what =
+                format!("{}'s tasks cannot hold a decision; approvers decide in other ways", crm.descriptor().label);
+            let way_out = "give the approval a `decision` field, or `via = [\"email\"]` with a link";
+            Ok(Some(Finding::warning(what, way_out)))
+        }
+    }
 }
 
 /// Whether a finding is about all that a problem of the connector's names: then it says the same, with a better way out.
