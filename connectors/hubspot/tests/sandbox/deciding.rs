@@ -37,15 +37,17 @@ async fn a_task_tells_whether_it_is_completed_and_what_was_decided_in_it() {
 }
 
 #[tokio::test]
-async fn in_an_account_without_the_property_tasks_ask_all_the_same_and_check_says_so() {
+async fn in_an_account_without_the_property_tasks_ask_all_the_same_and_the_hindrance_is_told() {
     let account = Account::bare(mapping(), |_| {});
     account.add_key();
     let task = question(&account, "1").await;
     account.set_task(&task, json!({ "hs_task_status": "COMPLETED" }));
     let seen = account.connector.outcomes().unwrap().look(&[task]).await.unwrap().remove(0).unwrap();
     assert_eq!((seen.done, seen.outcome), (true, None));
-    let problems = account.connector.check().await.unwrap().problems;
-    assert!(problems.iter().any(|found| found.what.contains("`dealclock_outcome`") && !found.fatal), "{problems:?}");
+    let hindrance = account.connector.outcomes().unwrap().hindrance().await.unwrap().unwrap();
+    assert!(hindrance.what.contains("`dealclock_outcome`") && !hindrance.fatal, "{hindrance:?}");
+    account.add_outcome();
+    assert_eq!(account.connector.outcomes().unwrap().hindrance().await.unwrap(), None);
 }
 
 #[tokio::test]

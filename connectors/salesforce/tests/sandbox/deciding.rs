@@ -50,17 +50,17 @@ async fn a_task_tells_whether_it_is_completed_and_what_was_decided_in_it() {
 }
 
 #[tokio::test]
-async fn in_an_org_without_the_field_tasks_ask_all_the_same_and_check_says_so() {
+async fn in_an_org_without_the_field_tasks_ask_all_the_same_and_the_hindrance_is_told() {
     let account = Account::bare(mapping(), |_| {});
     account.add_fields_without_outcome();
     let task = question(&account, "1").await;
     account.set("Task", &task, &json!({ "Status": "Completed" }));
     let seen = account.connector.outcomes().unwrap().look(&[task]).await.unwrap().remove(0).unwrap();
     assert_eq!((seen.done, seen.outcome), (true, None));
-    let problems = account.connector.check().await.unwrap().problems;
-    assert!(problems.iter().any(|problem| problem.what.contains(OUTCOME) && !problem.fatal), "{problems:?}");
-    let sound = Account::new().connector.check().await.unwrap().problems;
-    assert!(sound.iter().all(|problem| !problem.what.contains(OUTCOME)), "{sound:?}");
+    let hindrance = account.connector.outcomes().unwrap().hindrance().await.unwrap().unwrap();
+    assert!(hindrance.what.contains(OUTCOME) && !hindrance.fatal, "{hindrance:?}");
+    let sound = Account::new().connector.outcomes().unwrap().hindrance().await.unwrap();
+    assert_eq!(sound, None);
 }
 
 fn asking() -> Account {
