@@ -75,6 +75,14 @@ pub(super) fn read_name(section: &Section<'_>, faults: &mut Vec<Fault>) -> Optio
         faults.push(fault.help("use at most 64 characters without a slash"));
         return None;
     }
+    // Under these names requests and asks for reasons have effects of their own, whose ids would be the same.
+    let taken = ["told", "decided", "submit"].contains(&name.value) || name.value.starts_with("reason-");
+    if taken {
+        let fault =
+            section.fault(name.span, format!("the name `{}` is taken: requests and reasons use it", name.value));
+        faults.push(fault.help("give the step another name"));
+        return None;
+    }
     Some(Placed { value: StepName::from(name.value), span: name.span })
 }
 

@@ -335,6 +335,7 @@ fn every_fault_of_a_reminder_has_its_place_and_its_way_out() {
             remind("at = \"1d\"\nname = \"x\"\n[[rule.proposal.remind]]\nat = \"2d\"\nname = \"x\""),
         ),
         ("a name with a slash", remind("at = \"1d\"\nname = \"1d/close\"")),
+        ("a name that requests use", remind("at = \"1d\"\nname = \"told\"")),
         (
             "an unknown field in a subject",
             remind("at = \"1d\"\nsubject = \"For {{ record.nmae }} by {{ due | dat }}\""),
