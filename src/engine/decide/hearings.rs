@@ -178,7 +178,7 @@ impl<'a> Sitting<'a> {
         }
         let clock = self.case.clocks.get(key);
         let began = clock.map(|clock| clock.since).or(known.map(|request| request.opened_at));
-        match tamper::find(&self.case, key, native, began, as_of) {
+        match tamper::find(&self.case, hearing, native, began, as_of) {
             Finding::Nothing => {}
             Finding::Unfounded => tamper::set_back(hearing, &mut self.case, &mut self.out),
             Finding::Granted(run) => {

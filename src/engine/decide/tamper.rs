@@ -10,7 +10,7 @@ use dealclock_model::{
     RequestState, RuleKey, Ruling, StepName, Value, What, Write,
 };
 
-use super::request::Hearing;
+use super::request::{GRANTED, Hearing};
 use super::{Desk, Draft};
 
 /// The recipient slot of writes to the record itself.
@@ -50,9 +50,10 @@ pub(super) fn watch(
     }
 }
 
-/// Whether a tick is explained: by a grant, or by a write of ours that is still under way.
+/// Whether a tick is explained: by a grant, or by a write of ours to that very box that is still under way.
 fn is_known(request: Option<&Request>) -> bool {
-    request.is_some_and(|request| request.state == RequestState::Granted || !request.pending.is_empty())
+    let of_box = |step: &StepName| step.as_str().starts_with(GRANTED);
+    request.is_some_and(|request| request.state == RequestState::Granted || request.pending.values().any(of_box))
 }
 
 fn is_ticked(record: &Record, field: &FieldName) -> bool {
@@ -72,17 +73,20 @@ pub(super) enum Finding<'a> {
 /// What a look at the CRM says about a checkbox; `since` is when the clock or the request began.
 pub(super) fn find<'n>(
     case: &RecordCase,
-    key: &RuleKey,
+    hearing: &Hearing<'_>,
     native: &'n [NativeSeen],
     since: Option<Instant>,
     as_of: Instant,
 ) -> Finding<'n> {
     let suspected = |known: &&Tampering| known.state == TamperingState::Suspected && known.since <= as_of;
-    if case.tampering.get(key).filter(suspected).is_none() {
+    if case.tampering.get(&hearing.key).filter(suspected).is_none() {
         return Finding::Nothing;
     }
-    let approved =
-        |run: &&NativeSeen| run.ruling == Some(Ruling::Approve) && since.is_none_or(|since| since <= run.submitted_at);
+    let approved = |run: &&NativeSeen| {
+        run.ruling == Some(Ruling::Approve)
+            && since.is_none_or(|since| since <= run.submitted_at)
+            && !hearing.is_of_another(run)
+    };
     native.iter().find(approved).map_or(Finding::Unfounded, Finding::Granted)
 }
 

@@ -5,7 +5,7 @@ use dealclock_model::case::Sending;
 use dealclock_model::effect::{Channel, Email, NewTask, Notification, Question, Write};
 use dealclock_model::record::field;
 use dealclock_model::request::Approver;
-use dealclock_model::{Instant, PersonId, Request, Ruling, SlotName, StepName, Value, What};
+use dealclock_model::{EffectId, Instant, PersonId, Request, Ruling, SlotName, StepName, Value, What};
 
 use super::{Cause, Hearing};
 use crate::decide::Draft;
@@ -50,7 +50,8 @@ impl Hearing<'_> {
         let Some(approver) = approver else { return };
         let step = request.steps.last().map(|step| format!("{}/again", step.name)).unwrap_or_default();
         let asked = |sending: &Sending| sending.slot == approver.slot && sending.step.as_str() == step;
-        if !request.tasks.values().any(|task| asked(&task.sending)) {
+        let present = |effect: &EffectId| (effect.episode(), effect.round()) == (request.episode, request.round);
+        if !request.tasks.iter().any(|(effect, task)| present(effect) && asked(&task.sending)) {
             self.ask_one(request, &approver, "again", &[Channel::Task], out);
         }
     }

@@ -1,9 +1,9 @@
 //! What is said about a request, in whatever way: the first word that counts decides, a later one changes nothing.
 
-use dealclock_model::effect::Channel;
+use dealclock_model::effect::{Channel, Subject, TaskStatus};
 use dealclock_model::request::{NativeSeen, StepProgress, TaskSeen};
 use dealclock_model::{
-    FieldName, Instant, PersonId, Record, Request, RequestState, Ruling, StepName, Value, Way, What,
+    EffectId, FieldName, Instant, PersonId, Record, Request, RequestState, Ruling, StepName, Value, Way, What,
 };
 
 use super::steps::is_about;
@@ -78,7 +78,7 @@ impl Hearing<'_> {
         let ours = |run: &&NativeSeen| {
             run.effect == Some(submitted)
                 || request.native.as_ref() == Some(&run.id)
-                || run.submitted_at >= request.opened_at
+                || (run.submitted_at >= request.opened_at && !self.is_of_another(run))
         };
         let decided = native.iter().filter(ours).find_map(|run| Some((run.ruling?, run)));
         if let Some((ruling, run)) = decided {
@@ -87,13 +87,30 @@ impl Hearing<'_> {
         }
     }
 
+    /// Whether a run was handed in for another request on the record.
+    pub(in crate::decide) fn is_of_another(&self, run: &NativeSeen) -> bool {
+        let own = EffectId::clock_part(&self.id.connection, &self.key, Subject::Record(self.id));
+        run.effect.is_some_and(|effect| !effect.is_of(own))
+    }
+
     /// A person completed a task that asks.
     fn hear_task(&self, request: &mut Request, seen: &TaskSeen, out: &mut Draft) {
-        let of_task = request.tasks.values_mut().find(|task| task.open && task.id.as_ref() == Some(&seen.task));
-        let Some(task) = of_task else { return };
-        // It is a person's from now on.
+        let (episode, round) = (request.episode, request.round);
+        let mut tasks = request.tasks.iter_mut();
+        let of_task = tasks.find(|(_, task)| task.open && task.id.as_ref() == Some(&seen.task));
+        let Some((effect, task)) = of_task else { return };
+        // It is a person's from now on, or was closed by ourselves.
         task.open = false;
-        let sending = task.sending.clone();
+        let (sending, closing) = (task.sending.clone(), task.want.status == Some(TaskStatus::Done));
+        let current = (effect.episode(), effect.round()) == (episode, round);
+        if closing && seen.outcome.is_none() {
+            return;
+        }
+        if !current {
+            let why = "the task asked an earlier question; it was asked anew since".to_owned();
+            self.say(request, Some(&sending.step), What::TooLate, why, out);
+            return;
+        }
         let Some(step) = request.steps.last().filter(|step| is_about(sending.step.as_str(), step.name.as_str())) else {
             return;
         };

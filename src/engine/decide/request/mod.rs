@@ -34,6 +34,8 @@ pub(super) use tend::{abandon, settle_abandoned, tend};
 const RECORD: &str = "record";
 /// The step that hands the record in at the CRM's own approval process.
 const SUBMIT: &str = "submit";
+/// What the steps begin with that tick and clear the checkbox that only the approval ticks.
+pub(super) const GRANTED: &str = "granted/";
 /// The step that tells the owner what came of the request.
 const TOLD: &str = "told";
 /// The step that tells the owner that it was decided before.

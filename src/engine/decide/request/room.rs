@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use dealclock_model::effect::{Channel, Subject};
 use dealclock_model::event::Origin;
 use dealclock_model::fault::Source;
 use dealclock_model::record::{FieldHistory, field};
@@ -9,7 +10,7 @@ use dealclock_model::request::{NativeSeen, TaskSeen};
 use dealclock_model::time::DateRange;
 use dealclock_model::{
     Case, CaseId, Change, ChangeState, Effect, EffectId, Event, FieldName, Instant, Outcome, People, Person, PersonId,
-    Profile, Receipt, Record, Request, RuleKey, Ruling, Value, Way, What, Write,
+    Profile, Receipt, Record, Request, RuleKey, Ruling, StepName, Value, Way, What, Write,
 };
 
 use crate::decide::bench::{at, id};
@@ -47,8 +48,12 @@ pub(super) enum Deed {
     Say(&'static str, &'static str, Ruling),
     /// Somebody completes the task of a step, saying something or nothing.
     Complete(&'static str, Option<Ruling>),
+    /// The same with the first task of that step, when there are several.
+    CompleteFirst(&'static str, Option<Ruling>),
     /// The CRM's own approval process has decided.
     Native(Ruling),
+    /// It has decided about what another request of ours had handed in.
+    NativeOf(&'static str, Ruling),
     /// Time passes.
     Wait,
     /// The record is handed to somebody else.
@@ -147,22 +152,28 @@ impl Room {
                 self.take(event, now);
             }
             Deed::Complete(step, outcome) => {
-                let (task, (_, owner)) = self.tasks.iter().rev().find(|(_, (known, _))| known == step).unwrap();
-                let seen =
-                    TaskSeen { task: task.clone(), done: true, outcome: *outcome, owner: Some(owner.clone()), at: now };
-                self.take(Event::Looked { native: Vec::new(), tasks: vec![seen], as_of: now }, now);
+                let last = self.tasks.iter().rev().find(|(_, (known, _))| known == step).unwrap();
+                self.complete(last.0.clone(), last.1.1.clone(), *outcome, now);
             }
-            Deed::Native(ruling) => {
-                let run = NativeSeen {
-                    id: "N1".to_owned(),
-                    effect: None,
-                    ruling: Some(*ruling),
-                    by: Some(PersonId::from("boss")),
-                    comment: None,
-                    submitted_at: now,
-                    decided_at: Some(now),
-                };
-                self.take(Event::Looked { native: vec![run], tasks: Vec::new(), as_of: now }, now);
+            Deed::CompleteFirst(step, outcome) => {
+                let first = self.tasks.iter().find(|(_, (known, _))| known == step).unwrap();
+                self.complete(first.0.clone(), first.1.1.clone(), *outcome, now);
+            }
+            Deed::Native(ruling) => self.run(None, *ruling, now),
+            Deed::NativeOf(key, ruling) => {
+                let (record, step) = (id(), StepName::from("submit"));
+                let subject = Subject::Record(&record);
+                let effect = EffectId::new(
+                    &record.connection,
+                    &RuleKey::from(*key),
+                    subject,
+                    1,
+                    0,
+                    &step,
+                    "record",
+                    Channel::Record,
+                );
+                self.run(Some(effect), *ruling, now);
             }
             Deed::Wait => self.take(Event::Due { as_of: now, waited: false }, now),
             Deed::Leave(person) => {
@@ -174,6 +185,24 @@ impl Room {
                 self.take(Event::RulesChanged, now);
             }
         }
+    }
+
+    fn complete(&mut self, task: String, owner: PersonId, outcome: Option<Ruling>, now: Instant) {
+        let seen = TaskSeen { task, done: true, outcome, owner: Some(owner), at: now };
+        self.take(Event::Looked { native: Vec::new(), tasks: vec![seen], as_of: now }, now);
+    }
+
+    fn run(&mut self, effect: Option<EffectId>, ruling: Ruling, now: Instant) {
+        let run = NativeSeen {
+            id: "N1".to_owned(),
+            effect,
+            ruling: Some(ruling),
+            by: Some(PersonId::from("boss")),
+            comment: None,
+            submitted_at: now,
+            decided_at: Some(now),
+        };
+        self.take(Event::Looked { native: vec![run], tasks: Vec::new(), as_of: now }, now);
     }
 
     fn put(&mut self, fields: &[(&'static str, Value)]) {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use dealclock_model::case::TaskMemo;
 use dealclock_model::effect::TaskStatus;
 use dealclock_model::request::{Approver, StepProgress};
-use dealclock_model::{Happened, PersonId, Request, Ruling, SlotName, Way, What};
+use dealclock_model::{Happened, PersonId, Request, Ruling, SlotName, StepName, Way, What};
 
 use super::open::close_tasks;
 use super::{Hearing, Word, is_of};
@@ -141,18 +142,9 @@ impl<'a> Hearing<'a> {
         let Some(approver) = step.approvers.get_mut(place) else { return };
         approver.ruling = Some(ruling);
         let slot = approver.slot.clone();
-        let of_escalation = |slot: &SlotName| {
-            step.escalated && plan.escalate.as_ref().is_some_and(|escalate| is_of(slot, &escalate.to))
-        };
-        let alone = of_escalation(&slot);
-        let all = step
-            .approvers
-            .iter()
-            .filter(|approver| !of_escalation(&approver.slot))
-            .all(|approver| approver.ruling == Some(Ruling::Approve));
         let decided = match (ruling, plan.need) {
             (Ruling::Reject, _) | (Ruling::Approve, Required::Any) => true,
-            (Ruling::Approve, Required::All) => alone || all,
+            (Ruling::Approve, Required::All) => decides_alone(plan, step, &slot) || all_agreed(plan, step),
         };
         if decided {
             self.decide_step(request, ruling, word, out);
@@ -201,28 +193,54 @@ impl<'a> Hearing<'a> {
         let gone = |approver: &Approver| {
             approver.ruling.is_none() && standing(self.desk.people, &approver.person) == Standing::Inactive
         };
-        let leavers: Vec<usize> =
-            step.approvers.iter().enumerate().filter(|(_, approver)| gone(approver)).map(|(place, _)| place).collect();
-        for place in leavers {
+        let leavers: Vec<Approver> = step.approvers.iter().filter(|approver| gone(approver)).cloned().collect();
+        for left in leavers {
             let Some(step) = request.steps.last() else { return };
-            let left = step.approvers[place].clone();
             let asked: BTreeSet<&PersonId> = step.approvers.iter().map(|approver| &approver.person).collect();
             let whos = plan.approvers.iter().chain(plan.escalate.as_ref().map(|escalate| &escalate.to));
             let who = whos.into_iter().find(|who| is_of(&left.slot, who));
             let found = who.map(|who| self.approvers(std::slice::from_ref(who), request)).unwrap_or_default();
-            let Some(next) = found.into_iter().find(|next| !asked.contains(&next.person)) else { continue };
-            let why = format!("the open request goes from {} to {}", self.name(&left.person), self.name(&next.person));
-            let (name, person) = (plan.name.clone(), next.person.clone());
-            self.say(request, Some(&name), What::HandedOver, why, out);
-            for task in request.tasks.values_mut() {
-                if task.sending.slot == left.slot && is_about(task.sending.step.as_str(), name.as_str()) {
-                    task.want.owner = Some(person.clone());
-                }
+            match found.into_iter().find(|next| !asked.contains(&next.person)) {
+                Some(next) => self.replace(request, &left, next, out),
+                None if step.approvers.len() > 1 => self.let_go(request, plan, &left, out),
+                // Somebody may still come back; else the time-out decides.
+                None => {}
             }
-            if let Some(step) = request.steps.last_mut() {
-                step.approvers[place] = Approver { slot: left.slot, ..next };
+            if !request.is_open() || request.steps.last().is_none_or(|step| step.name != plan.name) {
+                return;
             }
-            self.mail_again(request, place, out);
+        }
+    }
+
+    /// Somebody takes the place of an approver who left, and their tasks.
+    fn replace(&self, request: &mut Request, left: &Approver, next: Approver, out: &mut Draft) {
+        let Some(step) = request.steps.last_mut() else { return };
+        let Some(place) = step.approvers.iter().position(|known| known.person == left.person) else { return };
+        let (name, person) = (step.name.clone(), next.person.clone());
+        step.approvers[place] = Approver { slot: left.slot.clone(), ..next };
+        let why = format!("the open request goes from {} to {}", self.name(&left.person), self.name(&person));
+        self.say(request, Some(&name), What::HandedOver, why, out);
+        for task in tasks_of(request, left, &name) {
+            task.want.owner = Some(person.clone());
+        }
+        self.mail_again(request, place, out);
+    }
+
+    /// An approver left whom nobody replaces: the others decide without them, at once when all of them have agreed.
+    fn let_go(&self, request: &mut Request, plan: &ApprovalStep, left: &Approver, out: &mut Draft) {
+        let Some(step) = request.steps.last_mut() else { return };
+        let name = step.name.clone();
+        step.approvers.retain(|known| known.person != left.person);
+        let agreed = plan.need == Required::All && all_agreed(plan, step);
+        let last = step.approvers.iter().rev().find(|known| known.ruling.is_some()).map(|known| known.person.clone());
+        for task in tasks_of(request, left, &name) {
+            task.want.status = Some(TaskStatus::Done);
+        }
+        let why = format!("{} has left, and the others decide", self.name(&left.person));
+        self.say(request, Some(&name), What::Rerouted, why, out);
+        if agreed {
+            let word = Word { by: last.as_ref(), way: Way::Desk, comment: None };
+            self.decide_step(request, Ruling::Approve, word, out);
         }
     }
 
@@ -245,6 +263,27 @@ impl<'a> Hearing<'a> {
     pub(super) fn name<'p>(&'p self, person: &'p PersonId) -> &'p str {
         name(self.desk.people, person)
     }
+}
+
+/// Whether a slot is one that an escalation gave: the word of its holder is enough.
+fn decides_alone(plan: &ApprovalStep, step: &StepProgress, slot: &SlotName) -> bool {
+    step.escalated && plan.escalate.as_ref().is_some_and(|escalate| is_of(slot, &escalate.to))
+}
+
+/// Whether everybody agreed whose word is needed; nobody at all has not.
+fn all_agreed(plan: &ApprovalStep, step: &StepProgress) -> bool {
+    let mut needed = step.approvers.iter().filter(|known| !decides_alone(plan, step, &known.slot)).peekable();
+    needed.peek().is_some() && needed.all(|known| known.ruling == Some(Ruling::Approve))
+}
+
+/// The tasks by which an approver of a step was asked.
+fn tasks_of<'r>(
+    request: &'r mut Request,
+    approver: &'r Approver,
+    step: &'r StepName,
+) -> impl Iterator<Item = &'r mut TaskMemo> {
+    let tasks = request.tasks.values_mut();
+    tasks.filter(|task| task.sending.slot == approver.slot && is_about(task.sending.step.as_str(), step.as_str()))
 }
 
 /// Whether a task's step belongs to a step of the approval: `manager/ask` to `manager`.

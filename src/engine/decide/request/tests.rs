@@ -4,7 +4,7 @@ use dealclock_model::{Ruling, What};
 
 use super::room::{Deed, Room, amount, extension, read, ticked};
 
-use Deed::{Complete, Edit, FirstRead, Flash, Leave, Native, Own, Say, Set, Wait};
+use Deed::{Complete, CompleteFirst, Edit, FirstRead, Flash, Leave, Native, NativeOf, Own, Say, Set, Wait};
 use Ruling::{Approve, Reject};
 
 const BY_TASK: &str = "[approval.a]\nvia = [\"task\"]\n";
@@ -239,4 +239,70 @@ fn an_approval_that_asks_by_itself_counts_the_times() {
     ];
     let room = hear(room(), &deeds, &written, "open");
     assert_eq!((room.request().episode, room.request().round), (2, 0));
+}
+
+/// A request that was taken back and asked anew, while the close of its first task is still under way.
+fn asked_anew() -> Room {
+    let mut room = Room::new("r", extension(&steps("[[approval.a.step]]\napprover = \"owner.manager\"\n")));
+    room.act("2026-06-01 11:00", &Set(Vec::new()));
+    room.act("2026-06-02 11:00", &Set(ticked("complex", true)));
+    room.settles = false;
+    room.act("2026-06-02 12:00", &Set(ticked("complex", false)));
+    room.act("2026-06-02 13:00", &Set(ticked("complex", true)));
+    assert_eq!((room.request().round, room.request().is_open()), (1, true));
+    room
+}
+
+#[test]
+fn the_task_of_an_earlier_round_decides_nothing() {
+    let mut room = asked_anew();
+    room.act("2026-06-02 14:00", &CompleteFirst("step-1/ask", Some(Approve)));
+    assert_eq!((room.request().is_open(), said(&room, What::TooLate)), (true, 1));
+}
+
+#[test]
+fn our_own_close_of_an_earlier_task_is_no_answer() {
+    let mut room = asked_anew();
+    let written = room.written.len();
+    room.act("2026-06-02 14:00", &CompleteFirst("step-1/ask", None));
+    assert_eq!(room.written.len(), written, "nobody is asked again");
+}
+
+#[test]
+fn what_another_request_handed_in_decides_nothing_here() {
+    let native = steps("native = true\n[[approval.a.step]]\napprover = \"owner.manager\"\n");
+    let written = ["task step-1/ask to boss", "handed in"];
+    check(&native, &[asked(), ("2026-06-02 12:00", NativeOf("approval/b", Approve))], &written, "open");
+}
+
+#[test]
+fn the_box_that_is_ticked_together_with_the_asking_is_set_back_while_the_record_is_handed_in() {
+    let native = steps("native = true\n[[approval.a.step]]\napprover = \"owner.manager\"\n");
+    let mut both = ticked("complex", true);
+    both.extend(ticked("request_approved", true));
+    let mut room = Room::new("r", extension(&native));
+    room.act("2026-06-01 11:00", &Set(Vec::new()));
+    room.act("2026-06-02 11:00", &Set(both));
+    room.act("2026-06-02 12:00", &NativeOf("approval/b", Approve));
+    assert!(room.written.contains(&"request_approved = false".to_owned()), "{:?}", room.written);
+    assert!(room.request().is_open());
+}
+
+#[test]
+fn one_of_all_who_leaves_and_cannot_be_replaced_is_not_waited_for() {
+    let all = steps("[[approval.a.step]]\napprover = \"role:legal\"\nneed = \"all\"\n");
+    let say = ("2026-06-02 12:00", Say("ann", "step-1", Approve));
+    let leave = ("2026-06-02 13:00", Leave("bob"));
+    let left = |room: &Room| room.request().state.as_str().to_owned();
+    let mut first = Room::new("r", extension(&all));
+    let mut then = Room::new("r", extension(&all));
+    for room in [&mut first, &mut then] {
+        room.act("2026-06-01 11:00", &Set(Vec::new()));
+        room.act("2026-06-02 11:00", &Set(ticked("complex", true)));
+    }
+    first.act(say.0, &say.1);
+    first.act(leave.0, &leave.1);
+    then.act("2026-06-02 11:30", &leave.1);
+    then.act(say.0, &say.1);
+    assert_eq!((left(&first), left(&then)), ("granted".to_owned(), "granted".to_owned()));
 }
