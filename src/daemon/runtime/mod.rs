@@ -175,6 +175,10 @@ impl Runtime {
         {
             let _nothing_is_switched = self.switching.lock().unwrap_or_else(PoisonError::into_inner);
             self.ruleset.store(Arc::new(self.stopped.load().mark(ruleset)));
+            // A rule may have come out of shadow; what must still wait is set aside again before it leaves.
+            if let Err(error) = stopped::release(&self.store, &self.stopped.load(), self.clock.now()) {
+                tracing::error!("writes that were set aside stay so: {error}");
+            }
         }
         for id in self.connections.keys() {
             self.signals.raise(&LoopId::Rollout(id.clone()));

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError};
 
 use dealclock_engine::Ruleset;
+use dealclock_engine::rules::Mode;
 use dealclock_model::{ConnectionId, Effect, EffectId, Instant, RuleKey};
 use dealclock_store::{Batch, OutboxEntry, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -214,15 +215,23 @@ impl Runtime {
         Ok(true)
     }
 
-    /// Sets writes aside that must not leave now; whether there were any.
+    /// Sets writes aside that must not leave now, because something is stopped or their rule went into shadow since they were
+    /// decided; whether there were any.
     pub(super) fn set_aside_held(&self, ready: &[OutboxEntry]) -> Result<bool, StoreError> {
-        if self.stopped.load().list().next().is_none() {
+        let ruleset = self.ruleset.load();
+        let in_shadow = |effect: &Effect| {
+            let rule = ruleset.rules.by_key.get(&effect.rule).filter(|rule| rule.mode == Mode::Shadow);
+            rule.map(|rule| Switch::Rule(rule.key.clone()))
+        };
+        if self.stopped.load().list().next().is_none() && !ready.iter().any(|entry| in_shadow(&entry.effect).is_some())
+        {
             return Ok(false);
         }
         // Nothing may be started between the look and the commit: nobody would take this write out again.
         let _one_at_a_time = self.switching.lock().unwrap_or_else(PoisonError::into_inner);
         let stopped = self.stopped.load();
-        let held = ready.iter().filter_map(|entry| Some((entry.effect.id, stopped.holds(&entry.effect)?)));
+        let why = |effect: &Effect| stopped.holds(effect).or_else(|| in_shadow(effect));
+        let held = ready.iter().filter_map(|entry| Some((entry.effect.id, why(&entry.effect)?)));
         let held: Vec<(EffectId, Switch)> = held.collect();
         for some in held.chunks(AT_ONCE) {
             let mut batch = Batch::new();

@@ -99,12 +99,13 @@ impl<'a> Sitting<'a> {
     pub(super) fn follow_asking(&mut self, record: &Record, before: Option<&Record>, at: Instant, backlog: Late) {
         for (_, approval) in self.desk.rules.asking(self.id.object, &self.id.connection) {
             let Some(hearing) = Hearing::of_approval(self.desk, self.id, record, approval) else { continue };
-            let first = backlog.is_first(self.case.seen.insert(hearing.key.clone()));
-            let known = self.case.requests.remove(&hearing.key);
-            if known.as_ref().is_none_or(|known| !known.is_open()) && self.is_stopped(&hearing.key) {
-                self.case.requests.extend(known.map(|known| (hearing.key.clone(), known)));
+            let open = self.case.requests.get(&hearing.key).is_some_and(Request::is_open);
+            if !open && self.is_stopped(&hearing.key) {
+                // It has not looked: what is ticked by the time it starts is no news then.
                 continue;
             }
+            let first = backlog.is_first(self.case.seen.insert(hearing.key.clone()));
+            let known = self.case.requests.remove(&hearing.key);
             let fresh = known.is_none() && !first;
             let mut known = known;
             let mut state = known.as_ref().map(|known| (known.state, known.round));

@@ -3,6 +3,7 @@
 use chrono::Duration;
 use dealclock_connector::{Acknowledgement, Hint, Received};
 use dealclock_engine::Ruleset;
+use dealclock_model::fault::Source;
 
 use super::{NoSwitch, Stop, Stopped, Switch};
 use crate::runtime::script::{Stage, deal, start};
@@ -71,6 +72,26 @@ async fn what_a_stopped_rule_had_decided_waits_and_holds_up_nobody() {
         assert_eq!(stage.crm.now().written, ["2", "1"], "restarts: {restarts}");
         assert!(stage.runtime.ruleset().rules.stopped.is_empty());
     }
+}
+
+#[tokio::test]
+async fn what_a_rule_had_decided_before_it_went_into_shadow_waits_until_it_is_live_again() {
+    let rules = |mode: &str| {
+        let text = format!(
+            "[rule.r]\nmode = \"{mode}\"\nobject = \"opportunity\"\nwhen = \"amount > 0\"\nuntil = \"amount > 9\"\n\
+             deadline = \"5d\"\n"
+        );
+        Ruleset::read(&[Source::new("r.toml", text)], &Default::default(), &|_| Err(String::new())).unwrap()
+    };
+    let stage = Stage::live().await;
+    stage.runtime.replace_rules(rules("shadow"));
+    let held = stage.put_update("1");
+    stage.pass(Duration::minutes(2)).await;
+    assert_eq!(stage.crm.now().written, Vec::<String>::new());
+    assert!(stage.runtime.store().outbox_get(&held).unwrap().unwrap().parked.is_some());
+    stage.runtime.replace_rules(rules("live"));
+    stage.pass(Duration::minutes(2)).await;
+    assert_eq!(stage.crm.now().written, ["1"]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::plan::LATE;
 use super::recipient::{Standing, name, stand_in, standing};
 use super::tasks::{self, Origin};
 use super::{Decision, Desk, Draft};
-use crate::rules::Digest;
+use crate::rules::{Digest, Mode};
 use crate::time::local::{add_days, later};
 use crate::time::{Allowed, Workdays, first_instant_of, local_date};
 
@@ -171,7 +171,8 @@ impl Reader<'_> {
             Some(end) => self.case.next = Some(end),
             None => {
                 self.case.next = None;
-                if self.case.last != Some(local_date(now, self.zone)) {
+                // A reader who moves west has the date of their last digest a second time.
+                if self.case.last.is_none_or(|last| last < local_date(now, self.zone)) {
                     self.send_digest(digest);
                 }
             }
@@ -232,7 +233,7 @@ impl Reader<'_> {
             None => self.next_by_plan(digest),
         };
         self.case.urgent_at = match self.case.urgent_at {
-            _ if !self.case.notices.iter().any(waits_urgently) => None,
+            _ if !self.case.notices.iter().any(|told| waits_urgently(told) && !is_quiet(self.desk, told)) => None,
             Some(at) => Some(at),
             None => {
                 let at = later(self.desk.now, GROUPED);
@@ -270,6 +271,12 @@ impl Reader<'_> {
         let wake_at = [self.case.next, self.case.urgent_at].into_iter().flatten().min();
         self.out.conclude(Case::Digest(Box::new(self.case)), wake_at, self.desk.now)
     }
+}
+
+/// Whether nothing is told of a notice's rule now: it is stopped, or runs in shadow.
+fn is_quiet(desk: Desk<'_>, told: &Told) -> bool {
+    let (rules, key) = (desk.rules, &told.notice.key.rule);
+    rules.stopped.contains(key) || rules.by_key.get(key).is_some_and(|rule| rule.mode == Mode::Shadow)
 }
 
 /// Whether a notice is to reach the reader before the next digest.

@@ -1,13 +1,13 @@
 //! Messages of a digest: one for each local date, urgent ones at once, and what became of them.
 
 use chrono::NaiveDate;
-use dealclock_model::case::Sending;
+use dealclock_model::case::{Sending, TaskMemo};
 use dealclock_model::digest::Told;
-use dealclock_model::effect::{Channel, Email, NewTask, Notification, Subject};
+use dealclock_model::effect::{Channel, Email, NewTask, Notification, Subject, TaskStatus};
 use dealclock_model::{Effect, EffectId, Entry, Fact, Happened, Outcome, SlotName, StepName, What, Write};
 
 use super::text::{Message, Page};
-use super::{Reader, section, waits_urgently};
+use super::{Reader, is_quiet, section, waits_urgently};
 use crate::decide::recipient::name;
 use crate::decide::settle::update_outcome;
 use crate::decide::tasks;
@@ -21,6 +21,7 @@ impl Reader<'_> {
     /// Sends the digest of the day, when there is something to tell.
     pub(super) fn send_digest(&mut self, digest: &Digest) {
         let today = local_date(self.desk.now, self.zone);
+        self.take_back_unwritten();
         // What was over before anybody heard of it is forgotten.
         self.case.notices.retain(|told| section::of(told).is_some() || told.in_digest.is_some());
         let page = self.page(digest, today);
@@ -31,7 +32,9 @@ impl Reader<'_> {
         let message = page.digest();
         self.close_tasks();
         self.case.last = Some(today);
-        for told in self.case.notices.iter_mut().filter(|told| told.told != Some(told.notice.state)) {
+        let desk = self.desk;
+        let tells = |told: &&mut Told| told.told != Some(told.notice.state) && !is_quiet(desk, told);
+        for told in self.case.notices.iter_mut().filter(tells) {
             told.told_before = told.told;
             told.told = Some(told.notice.state);
             told.in_digest = Some(today);
@@ -58,7 +61,8 @@ impl Reader<'_> {
         let today = local_date(self.desk.now, self.zone);
         let message = self.page(digest, today).urgent();
         let mut count = 0usize;
-        for told in self.case.notices.iter_mut().filter(|told| waits_urgently(told)) {
+        let desk = self.desk;
+        for told in self.case.notices.iter_mut().filter(|told| waits_urgently(told) && !is_quiet(desk, told)) {
             told.sent_urgently = true;
             count += 1;
         }
@@ -73,7 +77,7 @@ impl Reader<'_> {
     }
 
     fn page<'b>(&'b self, digest: &'b Digest, today: NaiveDate) -> Page<'b> {
-        let notices: Vec<&Told> = self.case.notices.iter().collect();
+        let notices: Vec<&Told> = self.case.notices.iter().filter(|told| !is_quiet(self.desk, told)).collect();
         Page { desk: self.desk, digest, zone: self.zone, today, notices, unlisted: &self.case.unlisted }
     }
 
@@ -176,6 +180,26 @@ impl Reader<'_> {
         let (what, why, written) = update_outcome(outcome);
         tasks::settle_update(task, written);
         self.out.journal.push(self.entry(Some(step), Some(effect), what, why));
+    }
+
+    /// A digest that nobody wrote until the next one comes is taken back, and its content stands in that.
+    ///
+    /// Its task is remembered until the one after, since it may have been under way, and is closed then.
+    fn take_back_unwritten(&mut self) {
+        let unwritten = |task: &TaskMemo| task.id.is_none() && task.open;
+        self.case.tasks.retain(|_, task| !(unwritten(task) && task.want.status == Some(TaskStatus::Done)));
+        let taken: Vec<EffectId> =
+            self.case.tasks.iter().filter(|(_, task)| unwritten(task)).map(|(effect, _)| *effect).collect();
+        for effect in taken {
+            self.out.superseded.push(effect);
+            if let Some(task) = self.case.tasks.get_mut(&effect) {
+                task.want.status = Some(TaskStatus::Done);
+            }
+            let date = self.case.sending.remove(&effect);
+            if let Some(date) = date.filter(|date| !self.case.sending.values().any(|other| other == date)) {
+                self.undelivered(date);
+            }
+        }
     }
 
     /// The digest of a date reached the reader: what is over is forgotten.

@@ -254,6 +254,36 @@ fn one_that_no_channel_took_keeps_its_content() {
 }
 
 #[test]
+fn one_that_was_not_written_until_the_next_keeps_its_content() {
+    let mut desk =
+        Desk { rules: ruleset(&RULES.replace(r#"via = ["task", "email"]"#, r#"via = ["task"]"#)), ..Desk::new() };
+    desk.hear(notice("1", NoticeState::Open, TUESDAY));
+    desk.due("2026-06-03T06:00:00Z");
+    desk.hear(notice("1", NoticeState::Settled, "2026-06-03T12:00:00Z"));
+    let next = desk.due("2026-06-04T06:00:00Z");
+    let Some(Write::CreateTask(task)) = next.first().map(|effect| &effect.write) else { panic!("nothing to tell") };
+    assert!(task.subject.contains("1 settled"), "{}", task.subject);
+    desk.deliver(&next);
+    assert!(desk.case().sending.is_empty() && desk.case().notices.is_empty(), "{:?}", desk.case());
+}
+
+#[test]
+fn nothing_is_told_of_a_rule_that_is_stopped_or_in_shadow_until_it_is_not() {
+    let shadow = RULES.replace("title = \"Proposal", "mode = \"shadow\"\ntitle = \"Proposal");
+    let mut stopped = ruleset(RULES);
+    stopped.rules.stopped.insert(RuleKey::from("proposal"));
+    for quiet in [ruleset(&shadow), stopped] {
+        let mut desk = Desk::new();
+        desk.hear(Notice { urgent: true, ..notice("1", NoticeState::Open, TUESDAY) });
+        desk.rules = quiet;
+        assert_eq!(desk.due("2026-06-02T12:01:00Z"), [], "not at once");
+        assert_eq!(desk.due("2026-06-03T06:00:00Z"), [], "and not by plan");
+        desk.rules = ruleset(RULES);
+        assert!(mail(&desk.due("2026-06-04T06:00:00Z")).contains("1 new"));
+    }
+}
+
+#[test]
 fn what_changes_while_a_digest_is_on_its_way_stands_in_the_next() {
     let mut desk = Desk::new();
     desk.hear(notice("1", NoticeState::Open, TUESDAY));

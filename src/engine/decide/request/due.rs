@@ -94,11 +94,14 @@ impl Hearing<'_> {
         let found = self.approvers(std::slice::from_ref(&escalation.to), request);
         let Some(step) = request.steps.last_mut() else { return };
         step.escalated = true;
-        let mut joined = Vec::new();
+        let (mut joined, mut renamed) = (Vec::new(), Vec::new());
         for approver in found {
             // Whoever was asked before under another name keeps the one word that they have.
             match step.approvers.iter_mut().find(|known| known.person == approver.person) {
-                Some(known) if known.ruling.is_none() => known.slot = approver.slot,
+                Some(known) if known.ruling.is_none() => {
+                    let before = std::mem::replace(&mut known.slot, approver.slot);
+                    renamed.push((before, known.slot.clone()));
+                }
                 Some(_) => {}
                 None => {
                     joined.push(approver.clone());
@@ -107,6 +110,12 @@ impl Hearing<'_> {
             }
         }
         let name = step.name.clone();
+        for (before, since) in renamed {
+            let tasks = request.tasks.values_mut().filter(|task| task.sending.slot == before);
+            tasks.filter(|task| is_about(task.sending.step.as_str(), name.as_str())).for_each(|task| {
+                task.sending.slot.clone_from(&since);
+            });
+        }
         let who: Vec<&str> = joined.iter().map(|approver| self.name(&approver.person)).collect();
         let why = match who.is_empty() {
             true => "it waits for too long; nobody further up can be asked".to_owned(),

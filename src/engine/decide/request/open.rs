@@ -80,7 +80,11 @@ impl<'a> Hearing<'a> {
                 let Request { tasks, mails, pending, .. } = known;
                 Request { round, open_before_secs, tasks, mails, pending, ..self.blank(episode, at) }
             }
-            Some(_) | None => self.blank(episode, at),
+            Some(known) => {
+                let tasks = known.tasks.into_iter().filter(|(_, task)| task.open).collect();
+                Request { tasks, ..self.blank(episode, at) }
+            }
+            None => self.blank(episode, at),
         };
         match native {
             Some(run) => {
