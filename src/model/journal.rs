@@ -111,7 +111,9 @@ pub enum What {
     TooLate,
     /// A granted checkbox was ticked without a grant.
     Tampered,
-    /// A field was set by Dealclock, or set back.
+    /// A field of the record was set, as a decision asks for it.
+    FieldSet,
+    /// A checkbox that was ticked without a grant was set back.
     SetBack,
     /// A reason was given.
     ReasonGiven,
@@ -127,7 +129,7 @@ pub enum What {
 
 impl What {
     /// Every word, in the order of the list above.
-    pub const ALL: [What; 46] = [
+    pub const ALL: [What; 47] = [
         What::Started,
         What::Resumed,
         What::Met,
@@ -168,6 +170,7 @@ impl What {
         What::Told,
         What::TooLate,
         What::Tampered,
+        What::FieldSet,
         What::SetBack,
         What::ReasonGiven,
         What::Listed,
@@ -219,6 +222,7 @@ impl What {
             What::Told => "told",
             What::TooLate => "too_late",
             What::Tampered => "tampered",
+            What::FieldSet => "field_set",
             What::SetBack => "set_back",
             What::ReasonGiven => "reason_given",
             What::Listed => "listed",

@@ -167,7 +167,7 @@ impl Hearing<'_> {
         let step = StepName::from(step);
         let effect = self.effect(request, &step, RECORD, Channel::Record);
         let value = if to { "ticked" } else { "cleared" };
-        self.say(request, Some(&step), What::SetBack, format!("`{field}` is {value}"), out);
+        self.say(request, Some(&step), What::FieldSet, format!("`{field}` is {value}"), out);
         request.pending.insert(effect, step.clone());
         let update = RecordUpdate {
             record: self.id.clone(),
