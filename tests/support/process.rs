@@ -167,13 +167,18 @@ pub struct Daemon {
 impl Daemon {
     /// Waits until it has come so much further.
     pub async fn gets_on(&mut self, world: &World, progress: Progress, times: u64) {
-        let (until, mut look) = (world.progress(progress).await + times, looks());
-        while world.progress(progress).await < until {
-            look.tick().await;
-            if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("the daemon ended too early, {status}: {}", self.said());
+        let until = world.progress(progress).await + times;
+        let got_on = async {
+            let mut look = looks();
+            while world.progress(progress).await < until {
+                look.tick().await;
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    panic!("the daemon ended too early, {status}: {}", self.said());
+                }
             }
-        }
+        };
+        let in_time = tokio::time::timeout(LIMIT, got_on).await;
+        assert!(in_time.is_ok(), "the daemon does not get on: {}", self.said());
     }
 
     /// Kills it in the middle of whatever it does, and asserts that this is what ended it.

@@ -4,6 +4,7 @@ mod day;
 mod rate;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use http::header::DATE;
 use day::Day;
 pub use day::{Spent, Today};
 use rate::Counter;
+pub use whole::as_one;
 
 /// What a call counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,17 +131,19 @@ impl Quota {
         self
     }
 
-    /// Takes one call from a bucket, or says when to ask again.
+    /// Takes one call from a bucket, or says when to ask again. What belongs to begun work ([`as_one`]) gets credit.
     pub fn check(&self, bucket: Bucket, priority: Priority, now: Instant) -> Result<(), Instant> {
         let mut state = self.state();
         state.show(now);
         state.check_pauses(bucket, now)?;
         state.day.check(priority, now)?;
         let time = state.time.clone();
-        let wait = state.counter(bucket).take(&time);
+        let counter = state.counter(bucket);
+        let wait = if whole::has_begun() { counter.take_on_credit(&time) } else { counter.take(&time) };
         if let Some(wait) = wait {
             return Err(now + wait);
         }
+        whole::begin();
         state.day.spent.count(now);
         Ok(())
     }

@@ -16,30 +16,56 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddl
 /// Waiting for less than this would be a busy loop.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
+/// The least credit: what a page of changes needs beyond its first call, which are the past values of its records.
+const CREDIT: f64 = 5.0;
+
+/// Of a limit of fewer calls nothing can be spared for credit.
+const SMALLEST_WITH_CREDIT: u32 = 50;
+
 /// What one bucket has left.
 pub(super) struct Counter {
     pub(super) limit: Limit,
     pub(super) paused: Option<Instant>,
     pub(super) debt: u32,
+    /// As much as the calls of begun work may borrow.
+    credit: u32,
     burst: NonZeroU32,
     limiter: Limiter,
 }
 
 impl Counter {
     pub(super) fn new(limit: Limit, share: f64, time: &FakeRelativeClock) -> Counter {
-        let rate = rate(limit, share);
+        let (rate, credit) = rate(limit, share);
         let limiter = RateLimiter::direct_with_clock(rate, time.clone());
-        Counter { limit, burst: rate.burst_size(), limiter, paused: None, debt: 0 }
+        Counter { limit, burst: rate.burst_size(), limiter, paused: None, debt: 0, credit }
     }
 
-    /// Takes one call and pays the debt with it; else the time to wait.
+    /// Takes one call of begun work: from what there is, else on credit; else the time to wait.
+    pub(super) fn take_on_credit(&mut self, time: &FakeRelativeClock) -> Option<Duration> {
+        let wait = self.take(time)?;
+        if self.debt >= self.credit {
+            return Some(wait);
+        }
+        self.debt += 1;
+        None
+    }
+
+    /// Pays the debt, then takes one call; else the time to wait.
     pub(super) fn take(&mut self, time: &FakeRelativeClock) -> Option<Duration> {
-        let wanted = NonZeroU32::MIN.saturating_add(self.debt).min(self.burst);
-        match self.limiter.check_n(wanted) {
-            Ok(Ok(())) => {
-                self.debt = (self.debt + 1).saturating_sub(wanted.get());
-                None
+        while let Some(debt) = NonZeroU32::new(self.debt) {
+            let part = debt.min(self.burst);
+            if let Some(wait) = self.wait_for(part, time) {
+                return Some(wait);
             }
+            self.debt -= part.get();
+        }
+        self.wait_for(NonZeroU32::MIN, time)
+    }
+
+    /// Takes so many calls at once, or tells how long to wait for them.
+    fn wait_for(&self, calls: NonZeroU32, time: &FakeRelativeClock) -> Option<Duration> {
+        match self.limiter.check_n(calls) {
+            Ok(Ok(())) => None,
             Ok(Err(not_until)) => Some(not_until.wait_time_from(time.now()).max(SHORTEST_WAIT)),
             Err(_more_than_the_burst) => Some(SHORTEST_WAIT),
         }
@@ -63,14 +89,16 @@ fn per_second(limit: Limit) -> f64 {
 }
 
 /// The refill is our share of the limit; the burst is the room between the share and the limit, so that a full burst
-/// and the refill of one window together stay within the limit.
-fn rate(limit: Limit, share: f64) -> Rate {
+/// and the refill of one window together stay within the limit. A part of that room is the credit of begun work.
+fn rate(limit: Limit, share: f64) -> (Rate, u32) {
     let calls = f64::from(limit.calls.max(1));
     let most = (calls / 2.0).max(1.0);
-    // A burst of two lets the debt of a follow-up be paid.
-    let burst = (calls * (1.0 - share)).clamp(most.min(2.0), most).floor();
-    let refill = (calls * share).min(calls - burst).max(0.5);
+    let room = (calls * (1.0 - share)).clamp(1.0, most).floor();
+    let credit = if limit.calls < SMALLEST_WITH_CREDIT { 0.0 } else { (room / 4.0).floor().max(CREDIT) };
+    let burst = (room - credit).max(1.0);
+    let refill = (calls * share).min(calls - burst - credit).max(0.5);
     let window = limit.window.max(Duration::from_millis(1));
-    let burst = NonZeroU32::new(burst as u32).unwrap_or(NonZeroU32::MIN);
-    Rate::with_period(window.div_f64(refill)).unwrap_or(Rate::per_second(NonZeroU32::MIN)).allow_burst(burst)
+    let size = NonZeroU32::new(burst as u32).unwrap_or(NonZeroU32::MIN);
+    let rate = Rate::with_period(window.div_f64(refill)).unwrap_or(Rate::per_second(NonZeroU32::MIN));
+    (rate.allow_burst(size), credit as u32)
 }

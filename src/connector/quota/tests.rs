@@ -120,6 +120,46 @@ fn what_a_follow_up_took_is_paid_by_the_next_call() {
     assert!((700..=830).contains(&calls), "{calls}");
 }
 
+/// Rounds, each at the instant at which somebody was told to ask again, of three works of three calls each that start
+/// over when a call is throttled; how many were finished, and every call that left.
+async fn compete(quota: &Quota, rounds: usize, whole: bool) -> (usize, Vec<Instant>) {
+    let (mut now, mut finished, left) = (start(), 0, std::cell::RefCell::new(Vec::new()));
+    let call = |now| {
+        quota.check(Bucket::General, Priority::Write, now)?;
+        left.borrow_mut().push(now);
+        Ok::<_, Instant>(())
+    };
+    for _ in 0..rounds {
+        let work = || async {
+            for _ in 0..3 {
+                call(now)?;
+                // The others have their turn while an answer is waited for.
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, Instant>(())
+        };
+        let ended = match whole {
+            true => tokio::join!(as_one(work()), as_one(work()), as_one(work())),
+            false => tokio::join!(work(), work(), work()),
+        };
+        let ended = [ended.0, ended.1, ended.2];
+        finished += ended.iter().filter(|end| end.is_ok()).count();
+        now = ended.iter().filter_map(|end| end.err()).min().unwrap_or(now);
+    }
+    (finished, left.into_inner())
+}
+
+#[tokio::test]
+async fn works_that_start_over_come_to_their_ends_though_the_bucket_is_empty() {
+    for (calls, share) in [(100, 0.8), (190, 0.8), (190, 1.0), (400, 0.5)] {
+        let (finished, left) = compete(&quota(calls, share), 1_000, true).await;
+        assert!(finished >= 300, "{calls} at {share}: {finished} of {} calls", left.len());
+        assert!(most_in_a_window(&left) <= calls as usize, "{calls} at {share}: {}", most_in_a_window(&left));
+    }
+    let (finished, left) = compete(&quota(100, 0.8), 1_000, false).await;
+    assert!(finished < 50, "{finished} of {} calls: then nothing is proved", left.len());
+}
+
 #[test]
 fn a_clock_set_back_frees_nothing_and_blocks_nothing_for_long() {
     let quota = quota(10, 0.5);

@@ -36,7 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
-use dealclock_connector::Clock;
+use dealclock_connector::{Clock, as_one};
 use dealclock_engine::Ruleset;
 use dealclock_model::effect::Lane;
 use dealclock_model::{ConnectionId, Instant};
@@ -204,7 +204,8 @@ impl Runtime {
 
     /// Takes one step of one loop.
     pub async fn step(&self, id: &LoopId) -> Result<Step, RuntimeError> {
-        let step = self.take_step(id).await?;
+        // A step that is throttled in its middle starts over.
+        let step = as_one(self.take_step(id)).await?;
         if let Some(connection) = id.connection() {
             self.keep_calls_now_and_then(self.connection(connection))?;
         }
