@@ -114,7 +114,7 @@ impl NativeApprovals for Salesforce {
 }
 
 impl Salesforce {
-    /// Hands one record in; the run, and whether it was there already because of this very effect.
+    /// Hands one record in; the run, and whether it was there already because of us.
     async fn hand_in(&self, id: &EffectId, submission: &Submission) -> Result<(NativeApproval, bool)> {
         let comments = mark(&submission.comment, id);
         let request = Request {
@@ -202,11 +202,12 @@ impl Salesforce {
         Ok(Err(Refusal { failures, ..Refusal::ours(error) }))
     }
 
-    /// The record is in an approval already: that is a success where it is there because of this very effect.
+    /// The record is in an approval already: that is a success where it is there because of this effect, or of one before
+    /// it: a run that was not recalled when a request was taken back goes on for the next.
     async fn running(&self, id: &EffectId, submission: &Submission, refusal: Refusal) -> Result<NativeApproval> {
         let runs = self.observe(std::slice::from_ref(&submission.record)).await?;
         let mut open = runs.into_iter().flatten().filter(|run| !run.waiting.is_empty());
-        open.find(|run| run.effect.as_ref() == Some(id)).ok_or_else(|| explained(refusal))
+        open.find(|run| run.effect.is_some_and(|effect| effect.is_beside(id))).ok_or_else(|| explained(refusal))
     }
 
     /// The run and the record of an open item that the integration's own user is asked about, and when it was handed in.
@@ -304,7 +305,7 @@ fn way_out(failure: &Failure) -> Option<&'static str> {
         "NO_APPLICABLE_PROCESS" => {
             Some("activate an approval process on opportunities whose entry criteria the record meets")
         }
-        "ALREADY_IN_PROCESS" => Some("an approval of somebody else is open; it must end first"),
+        "ALREADY_IN_PROCESS" => Some("an approval that was not handed in by this rule is open; it must end first"),
         "MANAGER_NOT_DEFINED" => {
             Some("the process asks the submitter's manager: fill in Manager on the submitter's user")
         }

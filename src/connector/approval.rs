@@ -59,7 +59,8 @@ pub struct WorkItem {
 #[async_trait]
 pub trait NativeApprovals: Send + Sync {
     /// Hands a record in. Not idempotent: after [`ErrorKind::Unknown`](crate::ErrorKind::Unknown), `observe` first; the
-    /// effect's id is put into the comment, so that the run is recognised.
+    /// effect's id is put into the comment, so that the run is recognised. A record that is in an open run of the same rule
+    /// already is handed in.
     async fn submit(&self, id: &EffectId, submission: &Submission) -> Result<NativeApproval>;
 
     /// The runs of some records, in the order asked, the newest first.

@@ -68,6 +68,11 @@ impl EffectId {
         self.clock == clock
     }
 
+    /// Whether both belong to one rule on one subject, whatever their episodes and rounds.
+    pub fn is_beside(&self, other: &EffectId) -> bool {
+        self.clock == other.clock
+    }
+
     /// The episode that the effect belongs to.
     pub fn episode(&self) -> u32 {
         self.episode

@@ -199,6 +199,14 @@ impl Crm {
                     return Outcome::Refused { reason: "no approval process applies to the record".to_owned() };
                 }
                 let runs = self.runs.entry(submission.record.id.clone()).or_default();
+                // A record is in one run at a time.
+                match runs.iter().find(|run| run.decided_at.is_none()) {
+                    Some(run) if run.effect.is_some_and(|earlier| earlier.is_beside(&effect)) => {
+                        return Outcome::Applied(Receipt { found: true, ..receipt(&run.id) });
+                    }
+                    Some(_) => return Outcome::Refused { reason: "the record is in an approval already".to_owned() },
+                    None => {}
+                }
                 let run = NativeSeen {
                     id: format!("N{:04}", runs.len() + 1),
                     effect: Some(effect),

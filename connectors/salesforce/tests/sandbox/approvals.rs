@@ -10,7 +10,7 @@ use dealclock_model::{FieldName, PersonId, Value, Write};
 use dealclock_sandbox::edit::{DealName, Edit};
 use dealclock_sandbox::{ApprovalProcess, Approver};
 
-use crate::support::{Account, effect, opportunity};
+use crate::support::{Account, effect, effect_of, opportunity};
 
 const INTEGRATION: &str = "integration@acme.example";
 
@@ -89,8 +89,18 @@ async fn a_run_whose_answer_was_lost_is_found_and_not_begun_again() {
     let again = submit(&account, &deal).await.unwrap();
     assert_eq!(again, handed_in);
     assert_eq!(account.query("SELECT Id FROM ProcessInstance").len(), 1);
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_recalled_serves_the_next_round_of_its_own_rule_and_no_other() {
+    let account = account(asks_the_administrator());
+    let deal = account.add_opportunities(1).remove(0);
+    let handed_in = submit(&account, &deal).await.unwrap();
     let approvals = account.connector.approvals().unwrap();
-    let error = approvals.submit(&effect(&deal, "other"), &submission(&deal)).await.unwrap_err();
+    let next = approvals.submit(&effect_of(&deal, "proposal", 1, "approval"), &submission(&deal)).await.unwrap();
+    assert_eq!(next, handed_in);
+    let other = effect_of(&deal, "approval/discount", 0, "approval");
+    let error = approvals.submit(&other, &submission(&deal)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Rejected);
     assert!(error.message.contains("ALREADY_IN_PROCESS") && error.message.contains("must end first"), "{error}");
 }

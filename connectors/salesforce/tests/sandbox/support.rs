@@ -353,9 +353,14 @@ pub fn opportunity(id: &str) -> RecordRef {
 }
 
 pub fn effect(id: &str, step: &str) -> EffectId {
+    effect_of(id, "proposal", 0, step)
+}
+
+/// The effect of any rule in any round.
+pub fn effect_of(id: &str, rule: &str, round: u32, step: &str) -> EffectId {
     let record = opportunity(id);
-    let (connection, rule) = ("acme".into(), "proposal".into());
-    EffectId::new(&connection, &rule, Subject::Record(&record), 1, 0, &step.into(), "owner", Channel::Task)
+    let subject = Subject::Record(&record);
+    EffectId::new(&"acme".into(), &rule.into(), subject, 1, round, &step.into(), "owner", Channel::Task)
 }
 
 /// The effect of a reminder for an opportunity, with its write.

@@ -222,6 +222,17 @@ impl Hearing<'_> {
     }
 
     fn over(&self, request: &Request) -> String {
+        let over = self.how_over(request);
+        let there = self.approval.native.is_some()
+            && !request.is_open()
+            && request.decision.as_ref().is_none_or(|decision| decision.way != Way::Native);
+        match there {
+            true => format!("{over} What still stands open in the CRM's own approval process can be rejected there."),
+            false => over,
+        }
+    }
+
+    fn how_over(&self, request: &Request) -> String {
         let decision = request.decision.as_ref();
         let by = decision.and_then(|decision| decision.by.as_ref()).map(|person| format!(" by {}", self.name(person)));
         let by = by.unwrap_or_default();
@@ -245,10 +256,17 @@ impl Hearing<'_> {
             (task.id.is_none() && task.open && task.want.status == Some(TaskStatus::Done)).then_some(*effect)
         };
         let tasks: Vec<EffectId> = request.tasks.iter().filter_map(unknown).collect();
-        let (fresh, earlier): (Vec<EffectId>, Vec<EffectId>) =
-            mails.iter().chain(&tasks).copied().partition(|id| out.effects.iter().any(|effect| effect.id == *id));
+        let hand_ins = request.pending.iter().filter(|(_, step)| step.as_str() == SUBMIT);
+        let hand_ins: Vec<EffectId> = hand_ins.map(|(effect, _)| *effect).collect();
+        let (fresh, earlier): (Vec<EffectId>, Vec<EffectId>) = mails
+            .iter()
+            .chain(&tasks)
+            .chain(&hand_ins)
+            .copied()
+            .partition(|id| out.effects.iter().any(|effect| effect.id == *id));
         out.effects.retain(|effect| !fresh.contains(&effect.id));
         request.mails.retain(|id, _| !mails.contains(id));
+        request.pending.retain(|id, _| !hand_ins.contains(id));
         request.tasks.retain(|id, _| !fresh.contains(id));
         out.superseded.extend(earlier);
         mails
