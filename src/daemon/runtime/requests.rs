@@ -1,7 +1,8 @@
 //! Asks what became of requests where people decide in the CRM: in its own approval process, and on our tasks.
 //!
 //! While any record waits for a decision, all that wait are asked about once an interval, in batches. A checkbox that only
-//! an approval may tick is asked about at once. What is seen goes through the inbox, like everything that happens.
+//! an approval may tick is asked about at once, and so is a request before its time runs out. What is seen goes through
+//! the inbox, like everything that happens.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use super::{CROWDED, Connection, Runtime, RuntimeError, Step};
 const WORK: &str = "requests";
 
 /// Cases that are asked about in one step.
-const CASES: usize = 50;
+pub(super) const CASES: usize = 50;
 /// Tasks that are asked about in one call.
 const TASKS: usize = 100;
 
@@ -109,7 +110,7 @@ impl Runtime {
     }
 
     /// Asks the CRM about some cases, and puts what is new into the inbox.
-    async fn look_at(&self, connection: &Connection, cases: &[CaseId]) -> Result<(), IngestError> {
+    pub(super) async fn look_at(&self, connection: &Connection, cases: &[CaseId]) -> Result<(), IngestError> {
         let as_of = self.clock.now();
         let questions = self.questions(cases)?;
         let runs = native_runs(connection, &questions).await?;

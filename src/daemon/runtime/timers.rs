@@ -9,6 +9,7 @@ use dealclock_store::Batch;
 
 use super::gate::{Gate, live};
 use super::ingest::{IngestError, Page};
+use super::requests::CASES;
 use super::{Connection, Runtime, RuntimeError, Step};
 
 const WORK: &str = "timers";
@@ -31,7 +32,7 @@ impl Runtime {
             return Ok(Step::Rest(self.store.next_timer_on(connection.id(), None)?));
         }
         let records: Vec<RecordRef> = due.iter().filter_map(|(_, case)| case.record().cloned()).collect();
-        match self.reread(connection, &records).await {
+        match self.read_before_due(connection, &due, &records).await {
             Ok(()) => connection.recovered(WORK),
             Err(IngestError::Store(error)) => return Err(error.into()),
             Err(IngestError::Crm(error)) => {
@@ -44,6 +45,21 @@ impl Runtime {
         }
         self.wake(due, |_| Event::Due { as_of: now, waited: false })?;
         Ok(Step::Again)
+    }
+
+    /// Reads what timers are about. An answer that stands in the CRM, but was not seen yet, comes before a time-out.
+    async fn read_before_due(
+        &self,
+        connection: &Connection,
+        due: &[(Instant, CaseId)],
+        records: &[RecordRef],
+    ) -> Result<(), IngestError> {
+        self.reread(connection, records).await?;
+        let cases: Vec<CaseId> = due.iter().map(|(_, case)| case.clone()).collect();
+        for some in cases.chunks(CASES) {
+            self.look_at(connection, some).await?;
+        }
+        Ok(())
     }
 
     /// Reads records directly and takes in what differs; afterwards they count as fresh.

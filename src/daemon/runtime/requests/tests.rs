@@ -66,3 +66,17 @@ async fn a_suspicion_is_answered_at_once_where_the_crm_has_no_approvals() {
     assert!(matches!(told.as_slice(), [Event::Looked { native, tasks, .. }] if native.is_empty() && tasks.is_empty()));
     assert_eq!(step(&stage).await, Step::Rest(Some(start() + Duration::minutes(1))), "the others wait for their time");
 }
+
+#[tokio::test]
+async fn an_answer_that_was_not_seen_yet_comes_before_the_time_out() {
+    let stage = Stage::live().await;
+    put(&stage, "1", asking("t1"));
+    step(&stage).await;
+    stage.crm.now().approved.insert("t1");
+    let mut batch = Batch::new();
+    batch.set_timer(&CaseId::Record(deal("1")), Some(start()));
+    stage.runtime.store().commit(batch).unwrap();
+    assert_eq!(stage.runtime.step(&LoopId::Timers("acme".into())).await.unwrap(), Step::Again);
+    let told = stage.events_of("1");
+    assert!(matches!(told.as_slice(), [.., Event::Looked { .. }, Event::Due { .. }]), "told {told:?}");
+}
