@@ -51,8 +51,11 @@ pub struct RuleLine {
 /// Something that is stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoppedLine {
-    /// What, in words: everything, a connection or a rule.
+    /// What, in words: everything, a connection, a rule or an approval.
     pub what: String,
+    /// What a command names it by; not told by older daemons.
+    #[serde(default)]
+    pub argument: Option<String>,
     /// Since when.
     pub since: Instant,
     /// The command that stopped it.
@@ -64,6 +67,7 @@ impl StoppedLine {
     pub fn all(stopped: &Stopped) -> Vec<StoppedLine> {
         let line = |(switch, stop): (Switch, &Stop)| StoppedLine {
             what: switch.to_string(),
+            argument: Some(switch.argument()),
             since: stop.since,
             by: stop.by.clone(),
         };

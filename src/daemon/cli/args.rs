@@ -83,9 +83,9 @@ pub(super) enum Command {
     /// Tell how the daemon is faring.
     #[command(after_help = "Asks the running daemon, and reads the store itself when none runs.")]
     Status(StatusArgs),
-    /// Stop a rule, a connection or everything; it stays stopped until it is started, over any restart.
+    /// Stop a rule, an approval, a connection or everything; it stays stopped until it is started, over any restart.
     #[command(
-        after_help = "Examples:\n  dealclock stop proposal\n  dealclock stop connection:acme\n  dealclock stop all\n\nWithout a running daemon the next one starts so. `dealclock status` shows what is stopped.\nAn unknown rule or connection: exit code 1."
+        after_help = "Examples:\n  dealclock stop proposal\n  dealclock stop approval/discount\n  dealclock stop connection:acme\n  dealclock stop all\n\nWithout a running daemon the next one starts so. `dealclock status` shows what is stopped.\nAn unknown rule, approval or connection: exit code 1."
     )]
     Stop(SwitchArgs),
     /// Start again what was stopped; what fell due meanwhile is treated as after a time without a daemon.
@@ -193,8 +193,9 @@ pub struct ExplainArgs {
 /// Arguments of `stop` and `start`.
 #[derive(Clone, Debug, Args)]
 pub struct SwitchArgs {
-    /// A rule, a connection, or `all`; `rule:NAME` or `connection:NAME` where both have the name.
-    #[arg(value_name = "RULE|CONNECTION|all")]
+    /// A rule, an approval that asks by its own condition, a connection, or `all`; `rule:NAME`, `approval/NAME` or
+    /// `connection:NAME` where several have the name.
+    #[arg(value_name = "RULE|APPROVAL|CONNECTION|all")]
     pub name: String,
 }
 
@@ -213,10 +214,10 @@ pub struct ReportArgs {
     /// The connection [default: the only one].
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
-    /// How it is shown [default: what the name of FILE says, else text].
+    /// How it is shown [default: what the name of FILE says, else text, or JSON with --json].
     #[arg(long, value_enum)]
     pub format: Option<Format>,
-    /// The file to write [default: the standard output].
+    /// The file to write; its name ends in .html, .csv, .json or .txt [default: the standard output].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use dealclock_connector::{Error as CrmError, ErrorKind};
+use dealclock_model::ConnectionId;
 use dealclock_store::StoreError;
 use serde::Serialize;
 
-use crate::config::Faults;
+use crate::config::{Config, Faults};
 use crate::connect::ConnectError;
 
 /// How a command ended.
@@ -16,7 +17,7 @@ pub enum Exit {
     /// All is well.
     Ok = 0,
     /// The command worked, and what it looked at is not right: a failed test, a doubled reminder, an unknown record,
-    /// rule or connection.
+    /// rule, approval or connection.
     Found = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -37,13 +38,13 @@ pub(super) const TABLE: &str = "\
 Exit codes:
   0  all is well
   1  it worked, and what it looked at is not right: a failed test, a doubled or missing reminder, an unknown record,
-     rule or connection
+     rule, approval or connection
   2  the command line is wrong
   3  the configuration or a rule file has faults
   4  the store is in use, damaged, or of a newer version, or the disk refuses
   5  the CRM cannot be reached or refuses us
   6  no daemon runs on this store, or it did not answer
-  7  something else went wrong";
+  7  something else went wrong: a file cannot be written, a port is taken";
 
 /// What an error names that says itself what to do; another way out beside it would lead astray.
 const WAYS_OUT: [&str; 3] = ["`dealclock ", "`ca_file`", "`command`"];
@@ -80,6 +81,13 @@ impl Failure {
             Failure::Faulty(_) => Exit::Faulty,
             Failure::Other { exit, .. } => *exit,
         }
+    }
+
+    /// A connection that is not configured.
+    pub(super) fn no_connection(name: &str, config: &Config) -> Failure {
+        let known: Vec<&str> = config.connections.keys().map(ConnectionId::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Failure::new(Exit::Found, format!("there is no connection `{name}`; configured: {known}"))
     }
 
     /// An error of a CRM, with what was attempted on which connection, and the way out where it does not name one itself.

@@ -10,6 +10,11 @@ use crate::control::{Asked, Request, ask};
 pub(super) async fn run(command: HeldCommand, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
     let request = request(command);
+    if let Request::Answer { connection, .. } = &request
+        && !config.connections.contains_key(connection.as_str())
+    {
+        return Err(Failure::no_connection(connection, &config));
+    }
     match ask(&config.socket, &request).await {
         Ok(Asked::Answer(answer)) => {
             print(&answer, context);

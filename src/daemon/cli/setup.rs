@@ -14,10 +14,8 @@ use crate::patience::patiently;
 /// Carries the command out.
 pub(super) async fn run(args: &SetupArgs, context: &Context) -> Result<Exit, Failure> {
     let config = context.config()?;
-    let connection = config.connections.get(args.connection.as_str()).ok_or_else(|| {
-        let names = config.connections.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        Failure::new(Exit::Usage, format!("there is no connection `{}`; configured: {names}", args.connection))
-    })?;
+    let name = args.connection.as_str();
+    let connection = config.connections.get(name).ok_or_else(|| Failure::no_connection(name, &config))?;
     let crm = connect(connection, &context.kit, &context.environment, &context.clock())?;
     let (needs, unmapped) = needs(&connection.mapping);
     let Some(provision) = crm.provision() else {

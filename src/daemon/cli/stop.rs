@@ -16,6 +16,8 @@ use crate::status::StoppedLine;
 pub(super) struct Turned {
     /// What was switched, in words.
     what: String,
+    /// What a command names it by.
+    argument: String,
     /// Whether it was started rather than stopped.
     started: bool,
     /// Whether that changed anything.
@@ -26,7 +28,13 @@ pub(super) struct Turned {
 
 impl Turned {
     pub(super) fn new(switch: &Switch, started: bool, changed: bool, stopped: &Stopped) -> Turned {
-        Turned { what: switch.to_string(), started, changed, stopped: StoppedLine::all(stopped) }
+        Turned {
+            what: switch.to_string(),
+            argument: switch.argument(),
+            started,
+            changed,
+            stopped: StoppedLine::all(stopped),
+        }
     }
 }
 
@@ -48,10 +56,7 @@ pub(super) async fn run(args: SwitchArgs, start: bool, context: Context) -> Resu
             let connections: Vec<ConnectionId> = config.connections.keys().cloned().collect();
             let store = open_store(&config)?;
             let mut stopped = Stopped::recall(&store)?;
-            let switch = match find(&args.name, &config, &connections, &stopped) {
-                Ok(switch) => switch,
-                Err(failure) => return Err(failure),
-            };
+            let switch = find(&args.name, &config, &connections, &stopped)?;
             let changed = stopped.turn(&switch, stop(&args.name, start, context.clock().now()));
             stopped.keep(&store)?;
             store.durable_blocking()?;
@@ -78,15 +83,48 @@ fn find(
 }
 
 fn print(turned: &Turned, context: &Context) {
-    let output = context.output;
-    let Turned { what, started, changed, stopped } = turned;
-    output.text(match (started, changed) {
-        (false, true) => format!("Stopped: {what}. `dealclock start` starts it again."),
+    for line in told(turned) {
+        context.output.text(line);
+    }
+}
+
+/// What a person reads: what was done, and what is stopped beside it.
+fn told(turned: &Turned) -> Vec<String> {
+    let Turned { what, argument, started, changed, stopped } = turned;
+    let others: Vec<&StoppedLine> = stopped.iter().filter(|line| *started || line.what != *what).collect();
+    let rest = if *started && *what == Switch::All.to_string() && !others.is_empty() { " else" } else { "" };
+    let first = match (started, changed) {
+        (false, true) => format!("Stopped: {what}. `dealclock start {argument}` starts it again."),
         (false, false) => format!("Was stopped already: {what}."),
-        (true, true) => format!("Started again: {what}."),
-        (true, false) => format!("Was not stopped: {what}."),
+        (true, true) => format!("Started again: {what}{rest}."),
+        (true, false) => format!("Was not stopped: {what}{rest}."),
+    };
+    let still = others.iter().map(|line| {
+        let again = line.argument.as_ref().map(|name| format!("; `dealclock start {name}` starts it again"));
+        format!("Still stopped: {}{}.", line.told(), again.unwrap_or_default())
     });
-    for line in stopped.iter().filter(|line| *started || line.what != *what) {
-        output.text(format!("Still stopped: {}.", line.told()));
+    std::iter::once(first).chain(still).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starting_everything_names_what_stays_stopped_and_how_to_start_it() {
+        let now = Instant::UNIX_EPOCH;
+        let mut stopped = Stopped::default();
+        stopped.turn(&Switch::Rule("approval/discount".into()), stop("discount", false, now));
+        stopped.turn(&Switch::All, stop("all", false, now));
+        let before = told(&Turned::new(&Switch::All, false, true, &stopped));
+        assert_eq!(before[0], "Stopped: everything. `dealclock start all` starts it again.");
+        let changed = stopped.turn(&Switch::All, stop("all", true, now));
+        let still = "Still stopped: approval `discount` since 1970-01-01 00:00:00Z by `dealclock stop discount`; \
+                     `dealclock start approval/discount` starts it again.";
+        assert_eq!(
+            told(&Turned::new(&Switch::All, true, changed, &stopped)),
+            ["Started again: everything else.", still]
+        );
+        assert_eq!(told(&Turned::new(&Switch::All, true, true, &Stopped::default())), ["Started again: everything."]);
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::output::described;
 use super::{Context, Exit, Failure, TestArgs};
-use crate::config::{Faults, catalogs, load_calendar, rule_sources};
+use crate::config::{Faults, cannot_be_read, catalogs, load_calendar, rule_sources};
 
 /// Carries the command out.
 pub(super) fn run(args: &TestArgs, context: &Context) -> Result<Exit, Failure> {
@@ -53,7 +53,7 @@ fn open(path: &PathBuf) -> Result<Arc<Source>, Fault> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Source::new(name, text)),
-        Err(error) => Err(Fault::new(&Source::new(name, ""), 0..0, format!("cannot be read: {}", error.kind()))),
+        Err(error) => Err(Fault::new(&Source::new(name, ""), 0..0, cannot_be_read(&error))),
     }
 }
 

@@ -242,8 +242,49 @@ async fn setup_makes_what_is_missing_only_when_told_to() {
     assert_eq!(made(), 3, "the key and the decision on tasks, and the wanted date");
     let differs = "[connection.acme.fields.opportunity]\ncomplex = { field = \"note\" }\n";
     assert_eq!(dispatched(&format!("{setup} --yes"), differs, RULE).await.unwrap(), Exit::Found);
-    let unknown = dispatched("dealclock setup --connection other --yes", fields, RULE).await.unwrap_err();
-    assert_eq!(unknown.exit(), Exit::Usage);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_configured_has_one_code_and_one_message() {
+    let days = "--from 2026-01-01 --to 2026-01-31";
+    for line in [
+        "dealclock setup --connection nope --yes",
+        "dealclock auth nope",
+        "dealclock held start --connection nope --rule a",
+        &format!("dealclock report requests {days} --connection nope"),
+        "dealclock explain nope/12",
+    ] {
+        let failure = dispatched(line, STAGES, RULE).await.unwrap_err();
+        let told = (failure.exit(), failure.to_string());
+        assert_eq!(told, (Exit::Found, "there is no connection `nope`; configured: acme".into()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_refused_before_anything_is_read_where_its_format_contradicts_itself() {
+    let report = "dealclock report requests --from 2026-01-01 --to 2026-01-31";
+    for (options, why) in [
+        ("--out x.pdf", "a report cannot be shown as x.pdf: name a file that ends in .html, .csv, .json or .txt"),
+        ("--out x.html --format csv", "the name of x.html says another format"),
+        ("--format csv --json", "--json prints JSON"),
+        ("--to 2025-01-01", "the last day"),
+    ] {
+        let line = match options.split_once("--to") {
+            Some((_, day)) => report.replace("2026-01-31", day.trim()),
+            None => format!("{report} {options}"),
+        };
+        let failure = dispatched(&line, STAGES, RULE).await.unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage, "{line}: {failure}");
+        assert!(failure.to_string().starts_with(why), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_tests_that_is_not_there_is_told_by_its_name() {
+    let failure = dispatched("dealclock test none.toml", STAGES, RULE).await.unwrap_err();
+    assert_eq!(failure.exit(), Exit::Faulty);
+    let told = failure.to_string();
+    assert!(told.starts_with("none.toml: cannot be read: there is no such file"), "{told}");
 }
 
 #[tokio::test]

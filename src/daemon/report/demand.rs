@@ -46,7 +46,7 @@ pub enum DemandError {
         connections: Vec<String>,
     },
     /// Several, and none was named.
-    #[error("there are several connections; say which with --connection: {}", .0.join(", "))]
+    #[error("say which connection is meant with --connection; configured: {}", .0.join(", "))]
     WhichConnection(Vec<String>),
     /// The connection was never read.
     #[error(
@@ -62,6 +62,12 @@ pub enum DemandError {
 }
 
 impl Wanted {
+    /// Whether the days can be those of a report.
+    pub fn judge(&self) -> Result<(), DemandError> {
+        let (from, to) = (self.from, self.to);
+        if to < from { Err(DemandError::Backwards { from, to }) } else { Ok(()) }
+    }
+
     /// The connection that is meant.
     pub fn connection<'a>(&self, connections: impl Iterator<Item = &'a str>) -> Result<&'a str, DemandError> {
         let connections: Vec<&str> = connections.collect();
@@ -87,9 +93,7 @@ pub fn answer(
 ) -> Result<String, DemandError> {
     let Wanted { kind, from, to, connection: _, format } = wanted;
     let (kind, from, to, format) = (*kind, *from, *to, *format);
-    if to < from {
-        return Err(DemandError::Backwards { from, to });
-    }
+    wanted.judge()?;
     let period = Period { from, to, zone: people.profile.zone };
     let defined =
         ruleset.reports.values().find(|report| report.kind == kind && report.is_on(&people.profile.connection));

@@ -46,12 +46,23 @@ pub fn write_all(directory: &Path, key: &str, sheet: &Sheet) -> Result<Vec<PathB
 pub fn write_file(path: &Path, text: &str) -> Result<(), FileError> {
     let failed = |source| FileError::Io { path: path.to_owned(), source };
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
+    // The file beside it has a name of its own, which nobody who asked for this one has heard of.
+    let unnamed = |error: io::Error| failed(io::Error::other(cause(error.kind())));
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(unnamed)?;
+    file.write_all(text.as_bytes()).map_err(unnamed)?;
     file.as_file().set_permissions(fs::Permissions::from_mode(MODE)).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// Why nothing can be written, in the words of the system rather than of a library.
+fn cause(kind: io::ErrorKind) -> String {
+    match kind {
+        io::ErrorKind::NotFound => "there is no such directory".to_owned(),
+        io::ErrorKind::NotADirectory => "what it should stand in is no directory".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// A name as part of a path: what could lead elsewhere is left out.

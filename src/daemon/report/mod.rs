@@ -9,6 +9,8 @@ mod json;
 mod tests;
 mod text;
 
+use std::ffi::OsStr;
+
 use dealclock_engine::report::{Counting, Order, Sheet};
 use dealclock_model::CaseId;
 use dealclock_store::{Store, StoreError};
@@ -37,6 +39,12 @@ pub enum Format {
 impl Format {
     /// The formats of a scheduled report's files.
     pub const FILES: [Format; 3] = [Format::Html, Format::Csv, Format::Json];
+
+    /// The format of a file with this extension, in large letters too.
+    pub fn of_extension(extension: &OsStr) -> Option<Format> {
+        let all = [Format::Text, Format::Html, Format::Csv, Format::Json];
+        all.into_iter().find(|format| extension.eq_ignore_ascii_case(format.as_str()))
+    }
 
     /// The format's name, and the extension of its files.
     pub fn as_str(self) -> &'static str {

@@ -10,7 +10,7 @@ use dealclock_model::{Case, CaseId, Fact, Happened, Instant, Object, People, Pro
 use dealclock_store::{Batch, Options, Store};
 use rust_decimal::Decimal;
 
-use super::{Format, count, show, write_all};
+use super::{Format, count, show, write_all, write_file};
 
 fn period() -> Period {
     let date = |text: &str| text.parse().unwrap();
@@ -143,4 +143,12 @@ fn a_report_counts_every_page_of_cases_and_facts_of_its_connection() {
     let [name, all, complex, ..] = &sheet.sections[0].rows[0][..] else { panic!("{sheet:?}") };
     assert_eq!((name, all, complex), (&Cell::Text("rita".into()), &Cell::Count(1_100), &Cell::Count(550)));
     assert_eq!(sheet.sections[0].rows.len(), 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_by_the_name_that_was_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("nowhere/x.csv");
+    let told = write_file(&path, "a,b").unwrap_err().to_string();
+    assert_eq!(told, format!("failed to write {}: there is no such directory", path.display()));
 }

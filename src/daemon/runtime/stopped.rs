@@ -4,8 +4,9 @@
 //! decided is set aside in the outbox without holding up anybody else's writes. Starting again is like coming back after
 //! the daemon was down for a while.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+mod switch;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use dealclock_engine::Ruleset;
@@ -15,12 +16,11 @@ use dealclock_store::{Batch, OutboxEntry, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::{Runtime, names};
-use crate::config::nearest;
+
+pub use switch::{NoSwitch, Switch};
 
 /// What the reason of a write begins with that was set aside because something is stopped.
 const HELD: &str = "stopped: ";
-/// The word that stands for everything.
-const EVERYTHING: &str = "all";
 /// Deliveries that change in one batch of the store, and are looked at in one page.
 const AT_ONCE: usize = 25;
 
@@ -45,80 +45,6 @@ pub struct Stop {
     pub since: Instant,
     /// The command that stopped it.
     pub by: String,
-}
-
-/// What can be stopped and started.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Switch {
-    /// Everything.
-    All,
-    /// One connection.
-    Connection(ConnectionId),
-    /// One rule.
-    Rule(RuleKey),
-}
-
-impl fmt::Display for Switch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Switch::All => f.write_str("everything"),
-            Switch::Connection(connection) => write!(f, "connection `{connection}`"),
-            Switch::Rule(rule) => write!(f, "rule `{rule}`"),
-        }
-    }
-}
-
-/// A name that nothing has which can be stopped, or more than one thing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoSwitch {
-    /// Nothing has it.
-    #[error("there is no rule or connection `{name}`\n  help: {help}")]
-    Unknown {
-        /// What was asked for.
-        name: String,
-        /// What it may have meant.
-        help: String,
-    },
-    /// A rule and a connection have it.
-    #[error("`{0}` is a rule and a connection\n  help: write `rule:{0}` or `connection:{0}`")]
-    Both(String),
-}
-
-impl Switch {
-    /// What a name stands for, among the rules in force, the connections, and whatever is stopped already.
-    pub fn find(
-        name: &str,
-        ruleset: &Ruleset,
-        connections: &[ConnectionId],
-        stopped: &Stopped,
-    ) -> Result<Switch, NoSwitch> {
-        if name == EVERYTHING {
-            return Ok(Switch::All);
-        }
-        let asking = ruleset.rules.approvals.values().filter(|approval| approval.asking.is_some());
-        let rules = ruleset.rules.by_key.keys().chain(stopped.rules.keys()).cloned();
-        let rules: BTreeSet<RuleKey> = rules.chain(asking.map(|approval| approval.request_key())).collect();
-        let connections: BTreeSet<&ConnectionId> = connections.iter().chain(stopped.connections.keys()).collect();
-        let rule = |name: &str| rules.get(name).cloned().map(Switch::Rule);
-        let connection =
-            |name: &str| connections.iter().find(|id| id.as_str() == name).map(|id| Switch::Connection((*id).clone()));
-        let found = match name.split_once(':') {
-            Some(("rule", name)) => rule(name),
-            Some(("connection", name)) => connection(name),
-            Some(_) | None => match (rule(name), connection(name)) {
-                (Some(_), Some(_)) => return Err(NoSwitch::Both(name.to_owned())),
-                (rule, connection) => rule.or(connection),
-            },
-        };
-        found.ok_or_else(|| {
-            let known = rules.iter().map(RuleKey::as_str).chain(connections.iter().map(|id| id.as_str()));
-            let known: Vec<&str> = known.chain([EVERYTHING]).collect();
-            let meant = nearest(name, known.iter().copied());
-            let meant = meant.map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
-            let help = format!("{meant}there are: {}", known.join(", "));
-            NoSwitch::Unknown { name: name.to_owned(), help }
-        })
-    }
 }
 
 impl Stopped {

@@ -31,10 +31,8 @@ pub(super) async fn run(args: &AuthArgs, context: &Context) -> Result<Exit, Fail
 
 async fn carry_out(args: &AuthArgs, context: &Context, browser: fn(&str)) -> Result<Exit, Failure> {
     let config = context.config()?;
-    let connection = config.connections.get(args.connection.as_str()).ok_or_else(|| {
-        let names = config.connections.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        Failure::new(Exit::Usage, format!("there is no connection `{}`; configured: {names}", args.connection))
-    })?;
+    let name = args.connection.as_str();
+    let connection = config.connections.get(name).ok_or_else(|| Failure::no_connection(name, &config))?;
     let Credentials::Login(_) = &connection.credentials else { return Err(no_login(connection)) };
     let clock = context.clock();
     let Opened { connector, source } = open(connection, &context.kit, &context.environment, &clock)?;

@@ -5,7 +5,7 @@ use dealclock_connector::{Acknowledgement, Hint, Received};
 use dealclock_engine::Ruleset;
 use dealclock_model::fault::Source;
 
-use super::{NoSwitch, Stop, Stopped, Switch};
+use super::{Stop, Stopped, Switch};
 use crate::runtime::script::{Stage, deal, start};
 
 fn hint(stage: &Stage, hint: Hint) {
@@ -104,9 +104,57 @@ fn a_name_stops_one_thing_or_says_what_there_is() {
     assert_eq!(find("all"), Ok(Switch::All));
     assert_eq!(find("beta"), Ok(Switch::Connection("beta".into())));
     assert_eq!(find("proposal"), Ok(Switch::Rule("proposal".into())), "whatever is stopped can be started");
-    assert_eq!(find("acme"), Err(NoSwitch::Both("acme".into())));
+    let both = find("acme").unwrap_err().to_string();
+    assert_eq!(both, "`acme` is more than one thing\n  help: write `connection:acme` or `rule:acme`");
     assert_eq!(find("rule:acme"), Ok(Switch::Rule("acme".into())));
     assert_eq!(find("connection:acme"), Ok(Switch::Connection("acme".into())));
     let told = find("propsal").unwrap_err().to_string();
     assert!(told.contains("did you mean `proposal`?") && told.contains("beta"), "{told}");
+}
+
+#[test]
+fn an_approval_is_named_by_its_own_key_and_what_has_no_switch_names_another_way() {
+    let text = r#"
+[rule.proposal]
+object = "opportunity"
+when = 'amount > 1'
+until = 'is_closed'
+deadline = "5d"
+[rule.proposal.extension]
+requested_by = "complex"
+granted_as = "request_approved"
+grants = "10d"
+approval = "manager"
+[approval.manager]
+[[approval.manager.step]]
+approver = "owner.manager"
+[approval.discount]
+object = "opportunity"
+when = 'amount > 5'
+[[approval.discount.step]]
+approver = "owner.manager"
+[digest.weekly]
+to = "owner.manager"
+every = "0 8 * * MON"
+[report.share]
+kind = "complex-share"
+every = "0 8 1 * *"
+to = ["role:directors"]
+"#;
+    let ruleset = Ruleset::read(&[Source::new("r.toml", text)], &Default::default(), &|_| Err(String::new())).unwrap();
+    let find = |name: &str| Switch::find(name, &ruleset, &["acme".into()], &Stopped::default());
+    let discount = Switch::Rule("approval/discount".into());
+    for name in ["discount", "approval/discount", "approval:discount"] {
+        assert_eq!(find(name), Ok(discount.clone()), "{name}");
+    }
+    assert_eq!(discount.to_string(), "approval `discount`");
+    for (name, told) in [
+        ("manager", "approval `manager` cannot be stopped by itself\n  help: stop what asks for it: proposal"),
+        ("weekly", "digest `weekly` cannot be stopped by itself\n  help: stop its connection, or `all`"),
+        ("share", "report `share` cannot be stopped by itself\n  help: stop its connection, or `all`"),
+        ("rule:dscount", "there is no rule, approval or connection `rule:dscount`\n  help: did you mean `discount`?"),
+    ] {
+        let words = find(name).unwrap_err().to_string();
+        assert!(words.starts_with(told), "{words}");
+    }
 }
