@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono_tz::Tz;
 use dealclock_connector::answer::read_json;
 use dealclock_connector::{
-    Access, Authorizer, Bucket, Clock, Error, IfLost, Limit, Observed, Origin, Priority, Quota, Step, Transport,
+    Access, Authorizer, Bucket, Clock, Error, IfLost, Limit, Observed, Origin, Part, Priority, Quota, Step, Transport,
     Unfinished, redact,
 };
 use dealclock_model::Instant;
@@ -28,7 +28,7 @@ pub struct Call {
     bucket: Bucket,
     priority: Priority,
     if_lost: IfLost,
-    follows: bool,
+    part: Part,
 }
 
 impl Call {
@@ -42,7 +42,7 @@ impl Call {
             bucket: Bucket::General,
             priority: Priority::Background,
             if_lost: IfLost::AskAgain,
-            follows: false,
+            part: Part::Own,
         }
     }
 
@@ -75,7 +75,14 @@ impl Call {
     /// Finishes what an earlier call of the same verb began.
     #[must_use]
     pub fn follows(mut self) -> Call {
-        self.follows = true;
+        self.part = Part::FollowUp;
+        self
+    }
+
+    /// Is one of many of a verb that goes on where it stopped.
+    #[must_use]
+    fn resumed(mut self) -> Call {
+        self.part = Part::Resumed;
         self
     }
 }
@@ -156,10 +163,7 @@ impl Client {
     }
 
     async fn send(&self, call: Call, asked: Asked<'_>) -> Result<Response<Bytes>, Refusal> {
-        let admitted = match call.follows {
-            true => self.quota.follow_up(call.bucket, asked.now),
-            false => self.quota.check(call.bucket, call.priority, asked.now),
-        };
+        let admitted = self.quota.admit(call.part, call.bucket, call.priority, asked.now);
         if let Err(until) = admitted {
             let again = until.format("%Y-%m-%d %H:%M:%S UTC");
             let message = format!("{}: our share of the account's calls is used up until {again}", call.what);
@@ -226,7 +230,7 @@ impl Steps<'_> {
         if let Some(answer) = self.client.unfinished.answer_to(&step, asked.now) {
             return read_json(&answer).map_err(|unread| garbled(asked, unread));
         }
-        let answer = self.client.send(call, asked).await?;
+        let answer = self.client.send(call.resumed(), asked).await?;
         let read = read_json(&answer).map_err(|unread| garbled(asked, unread))?;
         self.client.unfinished.keep(step, answer, asked.now);
         Ok(read)

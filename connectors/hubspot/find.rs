@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use dealclock_connector::{Bucket, Error, Priority, Result};
+use dealclock_connector::{Bucket, Error, Priority, Result, as_one};
 use dealclock_model::{EffectId, Receipt, RecordRef, Write};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -52,6 +52,10 @@ impl HubSpot {
 
     /// Whether creations were applied.
     pub(crate) async fn find_tasks(&self, effects: &[(EffectId, Write)]) -> Result<Vec<Option<Receipt>>> {
+        as_one(self.look_up_tasks(effects)).await
+    }
+
+    async fn look_up_tasks(&self, effects: &[(EffectId, Write)]) -> Result<Vec<Option<Receipt>>> {
         let creations: BTreeMap<EffectId, Option<&RecordRef>> = effects
             .iter()
             .filter_map(|(effect, write)| match write {
@@ -97,7 +101,7 @@ impl HubSpot {
                     Archived::No => objects(Kind::Tasks, "/batch/read"),
                     Archived::Yes => objects(Kind::Tasks, "/batch/read?archived=true"),
                 };
-                let call = Call::post("look tasks up by key", path, body).priority(Priority::Write).follows();
+                let call = Call::post("look tasks up by key", path, body).priority(Priority::Write);
                 for task in self.client.ask::<Batch>(call).await?.results {
                     if let (Some(effect), Some(id)) = (key_of(&task), task.id.as_str()) {
                         missing.remove(&effect);
@@ -172,7 +176,7 @@ impl HubSpot {
     async fn ask_in<T: serde::de::DeserializeOwned>(&self, steps: Option<&Steps<'_>>, call: Call) -> Result<T> {
         let answer = match steps {
             Some(steps) => steps.ask(call).await,
-            None => self.client.ask(call.follows()).await,
+            None => self.client.ask(call).await,
         };
         answer.map_err(Error::from)
     }

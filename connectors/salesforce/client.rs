@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use dealclock_connector::answer::read_json;
 use dealclock_connector::{
-    Access, Authorizer, Bucket, Clock, Error, IfLost, Limit, Observed, Priority, Quota, Step, Transport, Unfinished,
+    Access, Authorizer, Bucket, Clock, Error, IfLost, Limit, Observed, Part, Priority, Quota, Step, Transport,
+    Unfinished,
 };
 use dealclock_model::Instant;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
@@ -27,7 +28,7 @@ pub struct Call {
     header: Option<(HeaderName, String)>,
     priority: Priority,
     if_lost: IfLost,
-    follows: bool,
+    part: Part,
 }
 
 impl Call {
@@ -41,7 +42,7 @@ impl Call {
             header: None,
             priority: Priority::Background,
             if_lost: IfLost::AskAgain,
-            follows: false,
+            part: Part::Own,
         }
     }
 
@@ -79,7 +80,14 @@ impl Call {
     /// Finishes what an earlier call of the same verb began.
     #[must_use]
     pub fn follows(mut self) -> Call {
-        self.follows = true;
+        self.part = Part::FollowUp;
+        self
+    }
+
+    /// Is one of many of a verb that goes on where it stopped.
+    #[must_use]
+    fn resumed(mut self) -> Call {
+        self.part = Part::Resumed;
         self
     }
 }
@@ -193,10 +201,7 @@ impl Client {
     }
 
     async fn send(&self, call: &Call, asked: Asked) -> Result<Response<Bytes>, Refusal> {
-        let admitted = match call.follows {
-            true => self.quota.follow_up(Bucket::General, asked.now),
-            false => self.quota.check(Bucket::General, call.priority, asked.now),
-        };
+        let admitted = self.quota.admit(call.part, Bucket::General, call.priority, asked.now);
         if let Err(until) = admitted {
             let again = until.format("%Y-%m-%d %H:%M:%S UTC");
             let message = format!("{}: our share of the org's calls is used up until {again}", call.what);
@@ -282,7 +287,7 @@ impl Steps<'_> {
         if let Some(response) = self.client.unfinished.answer_to(&step, asked.now) {
             return Ok(Answer { asked, response });
         }
-        let response = self.client.send(&call, asked).await?;
+        let response = self.client.send(&call.resumed(), asked).await?;
         self.client.unfinished.keep(step, response.clone(), asked.now);
         Ok(Answer { asked, response })
     }

@@ -36,7 +36,7 @@ pub use lost::IfLost;
 pub use mapping::{FieldSource, Mapping};
 pub use origin::Origin;
 pub use provision::{Need, Plan, PlanItem, PlanState, Provision};
-pub use quota::{Bucket, Limit, Observed, Priority, Quota, Spent, Today, as_one};
+pub use quota::{Bucket, Limit, Observed, Part, Priority, Quota, Spent, Today, as_one};
 pub use redact::redact;
 pub use transport::{Transport, TransportError};
 pub use unfinished::{Step, Unfinished};

@@ -17,7 +17,7 @@ use http::header::DATE;
 
 use day::Day;
 pub use day::{Spent, Today};
-use rate::Counter;
+use rate::{Counter, Credit};
 pub use whole::as_one;
 
 /// What a call counts against.
@@ -44,6 +44,17 @@ pub enum Priority {
     Poll,
     /// Writes, and the reads just before them: our own share never stops them, only the CRM does.
     Write,
+}
+
+/// What a call is to the work that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// It begins work, or goes on with it.
+    Own,
+    /// It finishes what another call of the same verb began.
+    FollowUp,
+    /// It is one of many of a verb that goes on where it stopped, and so needs less credit.
+    Resumed,
 }
 
 /// A limit as the CRM states it.
@@ -82,7 +93,7 @@ pub struct Daily {
 /// The budget of one account.
 ///
 /// It never sleeps: a call that does not fit is told when it would. In any window no more calls leave than the limit
-/// allows, and over time no more than our share of it.
+/// allows, but for the few that finish work that was begun ([`as_one`]), and over time no more than our share of it.
 ///
 /// The day is divided as well: of the account's calls in any 24 hours only our share may be ours. As it goes, polls
 /// slow down ([`Quota::pace`]), then work in the background stops, then polls stop; writes and the reads before them
@@ -131,33 +142,40 @@ impl Quota {
         self
     }
 
-    /// Takes one call from a bucket, or says when to ask again. What belongs to begun work ([`as_one`]) gets credit.
+    /// Takes one call from a bucket, or says when to ask again. A further call of begun work ([`as_one`]) gets credit.
     pub fn check(&self, bucket: Bucket, priority: Priority, now: Instant) -> Result<(), Instant> {
-        let mut state = self.state();
-        state.show(now);
-        state.check_pauses(bucket, now)?;
-        state.day.check(priority, now)?;
-        let time = state.time.clone();
-        let counter = state.counter(bucket);
-        let wait = if whole::has_begun() { counter.take_on_credit(&time) } else { counter.take(&time) };
-        if let Some(wait) = wait {
-            return Err(now + wait);
-        }
-        whole::begin();
-        state.day.spent.count(now);
-        Ok(())
+        self.admit(Part::Own, bucket, priority, now)
     }
 
     /// Takes one call that finishes what an admitted call began; the next admitted call pays for it.
     ///
     /// A verb of two calls would otherwise use up its first call each time the second finds no room.
     pub fn follow_up(&self, bucket: Bucket, now: Instant) -> Result<(), Instant> {
+        self.admit(Part::FollowUp, bucket, Priority::Write, now)
+    }
+
+    /// Takes one call by what it is to its work, or says when to ask again.
+    pub fn admit(&self, part: Part, bucket: Bucket, priority: Priority, now: Instant) -> Result<(), Instant> {
+        let credit = match part {
+            Part::FollowUp => Credit::Endless,
+            Part::Own if whole::has_begun() => Credit::Endless,
+            Part::Resumed if whole::has_begun() => Credit::Burst,
+            Part::Own | Part::Resumed => Credit::None,
+        };
         let mut state = self.state();
         state.show(now);
         state.check_pauses(bucket, now)?;
-        let counter = state.counter(bucket);
-        counter.debt = counter.debt.saturating_add(1);
+        if part != Part::FollowUp {
+            state.day.check(priority, now)?;
+        }
+        let time = state.time.clone();
+        if let Some(wait) = state.counter(bucket).take_on(credit, &time) {
+            return Err(now + wait);
+        }
         state.day.spent.count(now);
+        if part != Part::FollowUp {
+            whole::begin();
+        }
         Ok(())
     }
 

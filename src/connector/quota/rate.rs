@@ -16,42 +16,50 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddl
 /// Waiting for less than this would be a busy loop.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
-/// The least credit: what a page of changes needs beyond its first call, which are the past values of its records.
-const CREDIT: f64 = 5.0;
-
-/// Of a limit of fewer calls nothing can be spared for credit.
-const SMALLEST_WITH_CREDIT: u32 = 50;
-
 /// What one bucket has left.
 pub(super) struct Counter {
     pub(super) limit: Limit,
     pub(super) paused: Option<Instant>,
     pub(super) debt: u32,
-    /// As much as the calls of begun work may borrow.
-    credit: u32,
     burst: NonZeroU32,
     limiter: Limiter,
 }
 
+/// How much a call may borrow from what comes.
+#[derive(Clone, Copy)]
+pub(super) enum Credit {
+    /// Nothing.
+    None,
+    /// As much as a burst.
+    Burst,
+    /// Whatever it takes.
+    Endless,
+}
+
 impl Counter {
     pub(super) fn new(limit: Limit, share: f64, time: &FakeRelativeClock) -> Counter {
-        let (rate, credit) = rate(limit, share);
+        let rate = rate(limit, share);
         let limiter = RateLimiter::direct_with_clock(rate, time.clone());
-        Counter { limit, burst: rate.burst_size(), limiter, paused: None, debt: 0, credit }
+        Counter { limit, burst: rate.burst_size(), limiter, paused: None, debt: 0 }
     }
 
     /// Takes one call of begun work: from what there is, else on credit; else the time to wait.
-    pub(super) fn take_on_credit(&mut self, time: &FakeRelativeClock) -> Option<Duration> {
+    pub(super) fn take_on(&mut self, credit: Credit, time: &FakeRelativeClock) -> Option<Duration> {
         let wait = self.take(time)?;
-        if self.debt >= self.credit {
+        let lends = match credit {
+            Credit::None => false,
+            Credit::Burst => self.debt < self.burst.get(),
+            Credit::Endless => true,
+        };
+        if !lends {
             return Some(wait);
         }
-        self.debt += 1;
+        self.debt = self.debt.saturating_add(1);
         None
     }
 
     /// Pays the debt, then takes one call; else the time to wait.
-    pub(super) fn take(&mut self, time: &FakeRelativeClock) -> Option<Duration> {
+    fn take(&mut self, time: &FakeRelativeClock) -> Option<Duration> {
         while let Some(debt) = NonZeroU32::new(self.debt) {
             let part = debt.min(self.burst);
             if let Some(wait) = self.wait_for(part, time) {
@@ -89,16 +97,13 @@ fn per_second(limit: Limit) -> f64 {
 }
 
 /// The refill is our share of the limit; the burst is the room between the share and the limit, so that a full burst
-/// and the refill of one window together stay within the limit. A part of that room is the credit of begun work.
-fn rate(limit: Limit, share: f64) -> (Rate, u32) {
+/// and the refill of one window together stay within the limit.
+fn rate(limit: Limit, share: f64) -> Rate {
     let calls = f64::from(limit.calls.max(1));
     let most = (calls / 2.0).max(1.0);
-    let room = (calls * (1.0 - share)).clamp(1.0, most).floor();
-    let credit = if limit.calls < SMALLEST_WITH_CREDIT { 0.0 } else { (room / 4.0).floor().max(CREDIT) };
-    let burst = (room - credit).max(1.0);
-    let refill = (calls * share).min(calls - burst - credit).max(0.5);
+    let burst = (calls * (1.0 - share)).clamp(most.min(2.0), most).floor();
+    let refill = (calls * share).min(calls - burst).max(0.5);
     let window = limit.window.max(Duration::from_millis(1));
-    let size = NonZeroU32::new(burst as u32).unwrap_or(NonZeroU32::MIN);
-    let rate = Rate::with_period(window.div_f64(refill)).unwrap_or(Rate::per_second(NonZeroU32::MIN));
-    (rate.allow_burst(size), credit as u32)
+    let burst = NonZeroU32::new(burst as u32).unwrap_or(NonZeroU32::MIN);
+    Rate::with_period(window.div_f64(refill)).unwrap_or(Rate::per_second(NonZeroU32::MIN)).allow_burst(burst)
 }

@@ -154,7 +154,8 @@ async fn works_that_start_over_come_to_their_ends_though_the_bucket_is_empty() {
     for (calls, share) in [(100, 0.8), (190, 0.8), (190, 1.0), (400, 0.5)] {
         let (finished, left) = compete(&quota(calls, share), 1_000, true).await;
         assert!(finished >= 300, "{calls} at {share}: {finished} of {} calls", left.len());
-        assert!(most_in_a_window(&left) <= calls as usize, "{calls} at {share}: {}", most_in_a_window(&left));
+        // Three works may borrow two calls each.
+        assert!(most_in_a_window(&left) <= calls as usize + 6, "{calls} at {share}: {}", most_in_a_window(&left));
     }
     let (finished, left) = compete(&quota(100, 0.8), 1_000, false).await;
     assert!(finished < 50, "{finished} of {} calls: then nothing is proved", left.len());

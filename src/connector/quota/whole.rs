@@ -8,11 +8,15 @@ tokio::task_local! {
 }
 
 /// Does work whose calls belong together: once one was admitted, the others of any bucket may borrow from what comes.
+/// Work within such work is a part of it.
 ///
 /// Work that starts over when a call of it is throttled would otherwise never end while others do the same: each takes
 /// the one call that the bucket has, and none finds a second. What was borrowed is paid before other work begins.
 pub async fn as_one<T>(work: impl Future<Output = T>) -> T {
-    BEGUN.scope(Cell::new(false), work).await
+    match BEGUN.try_with(|_| ()) {
+        Ok(()) => work.await,
+        Err(_) => BEGUN.scope(Cell::new(false), work).await,
+    }
 }
 
 pub(super) fn has_begun() -> bool {

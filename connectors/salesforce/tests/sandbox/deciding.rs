@@ -6,7 +6,7 @@ use dealclock_model::{EffectId, Receipt, Ruling, Write};
 use dealclock_sandbox::{ApprovalProcess, Approver, Fault, FaultRule};
 use serde_json::json;
 
-use crate::support::{Account, OUTCOME, effect, mapping, opportunity, reminder};
+use crate::support::{Account, OUTCOME, effect, effect_of, mapping, opportunity, reminder};
 
 async fn one(account: &Account, write: (EffectId, Write)) -> Result<Receipt> {
     account.connector.apply(&[write]).await.remove(0)
@@ -106,7 +106,9 @@ async fn an_approval_of_somebody_elses_and_one_without_a_process_are_refused_wit
     let account = asking();
     let deal = account.add_opportunities(1).remove(0);
     one(&account, submission(&deal, "native")).await.unwrap();
-    let error = one(&account, submission(&deal, "another")).await.unwrap_err();
+    let (_, write) = submission(&deal, "native");
+    let of_another_rule = effect_of(&deal, "approval/discount", 0, "native");
+    let error = one(&account, (of_another_rule, write)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Rejected);
     assert!(error.message.contains("must end first"), "{error}");
     let bare = Account::new();
