@@ -25,6 +25,8 @@ impl Hearing<'_> {
             }
             return;
         }
+        // Whoever is away is not reminded: their deputy is asked.
+        self.bring_deputies_in(request, out);
         let Some(step) = request.steps.last() else { return };
         let escalates = self.escalates_at(plan, step).is_some_and(|at| at <= now);
         let fallen = plan.remind.iter().filter(|span| self.reminds_at(step, **span) <= now).count();
@@ -45,7 +47,7 @@ impl Hearing<'_> {
         }
         let (plan, step) = (self.step(request)?, request.steps.last()?);
         let reminder = plan.remind.iter().map(|span| self.reminds_at(step, *span)).nth(step.reminded as usize);
-        let ahead = [reminder, self.escalates_at(plan, step)];
+        let ahead = [reminder, self.escalates_at(plan, step), self.deputy_at(request)];
         ahead.into_iter().flatten().chain([self.timeout_at(request)]).min()
     }
 

@@ -11,6 +11,7 @@ mod due;
 mod hear;
 mod open;
 mod steps;
+mod succession;
 mod tend;
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use dealclock_model::case::TaskMemo;
 use dealclock_model::effect::TaskStatus;
 use dealclock_model::request::{Approver, StepProgress};
-use dealclock_model::{Happened, PersonId, Request, Ruling, SlotName, StepName, Way, What};
+use dealclock_model::{Happened, PersonId, Request, Ruling, SlotName, Way, What};
 
 use super::open::close_tasks;
 use super::{Hearing, Word, is_of};
@@ -119,7 +118,7 @@ impl<'a> Hearing<'a> {
     }
 
     /// Whether a person can be asked: not about their own request, and not when they have left.
-    fn may_decide(&self, person: &PersonId, request: &Request) -> bool {
+    pub(super) fn may_decide(&self, person: &PersonId, request: &Request) -> bool {
         request.requester.as_ref() != Some(person) && standing(self.desk.people, person) != Standing::Inactive
     }
 
@@ -184,66 +183,6 @@ impl<'a> Hearing<'a> {
         self.begin_step(request, next, Some(word), out);
     }
 
-    /// People changed: an approver who left is replaced.
-    pub(in crate::decide) fn follow_people(&self, request: &mut Request, out: &mut Draft) {
-        if !request.is_open() {
-            return;
-        }
-        let (Some(plan), Some(step)) = (self.step(request), request.steps.last()) else { return };
-        let gone = |approver: &Approver| {
-            approver.ruling.is_none() && standing(self.desk.people, &approver.person) == Standing::Inactive
-        };
-        let leavers: Vec<Approver> = step.approvers.iter().filter(|approver| gone(approver)).cloned().collect();
-        for left in leavers {
-            let Some(step) = request.steps.last() else { return };
-            let asked: BTreeSet<&PersonId> = step.approvers.iter().map(|approver| &approver.person).collect();
-            let whos = plan.approvers.iter().chain(plan.escalate.as_ref().map(|escalate| &escalate.to));
-            let who = whos.into_iter().find(|who| is_of(&left.slot, who));
-            let found = who.map(|who| self.approvers(std::slice::from_ref(who), request)).unwrap_or_default();
-            match found.into_iter().find(|next| !asked.contains(&next.person)) {
-                Some(next) => self.replace(request, &left, next, out),
-                None if step.approvers.len() > 1 => self.let_go(request, plan, &left, out),
-                // Somebody may still come back; else the time-out decides.
-                None => {}
-            }
-            if !request.is_open() || request.steps.last().is_none_or(|step| step.name != plan.name) {
-                return;
-            }
-        }
-    }
-
-    /// Somebody takes the place of an approver who left, and their tasks.
-    fn replace(&self, request: &mut Request, left: &Approver, next: Approver, out: &mut Draft) {
-        let Some(step) = request.steps.last_mut() else { return };
-        let Some(place) = step.approvers.iter().position(|known| known.person == left.person) else { return };
-        let (name, person) = (step.name.clone(), next.person.clone());
-        step.approvers[place] = Approver { slot: left.slot.clone(), ..next };
-        let why = format!("the open request goes from {} to {}", self.name(&left.person), self.name(&person));
-        self.say(request, Some(&name), What::HandedOver, why, out);
-        for task in tasks_of(request, left, &name) {
-            task.want.owner = Some(person.clone());
-        }
-        self.mail_again(request, place, out);
-    }
-
-    /// An approver left whom nobody replaces: the others decide without them, at once when all of them have agreed.
-    fn let_go(&self, request: &mut Request, plan: &ApprovalStep, left: &Approver, out: &mut Draft) {
-        let Some(step) = request.steps.last_mut() else { return };
-        let name = step.name.clone();
-        step.approvers.retain(|known| known.person != left.person);
-        let agreed = plan.need == Required::All && all_agreed(plan, step);
-        let last = step.approvers.iter().rev().find(|known| known.ruling.is_some()).map(|known| known.person.clone());
-        for task in tasks_of(request, left, &name) {
-            task.want.status = Some(TaskStatus::Done);
-        }
-        let why = format!("{} has left, and the others decide", self.name(&left.person));
-        self.say(request, Some(&name), What::Rerouted, why, out);
-        if agreed {
-            let word = Word { by: last.as_ref(), way: Way::Desk, comment: None };
-            self.decide_step(request, Ruling::Approve, word, out);
-        }
-    }
-
     /// The approval was edited: an open request goes on under it, at the step of the same name.
     pub(in crate::decide) fn follow_approval(&self, request: &mut Request, out: &mut Draft) {
         request.approval_version = self.approval.version;
@@ -271,19 +210,9 @@ fn decides_alone(plan: &ApprovalStep, step: &StepProgress, slot: &SlotName) -> b
 }
 
 /// Whether everybody agreed whose word is needed; nobody at all has not.
-fn all_agreed(plan: &ApprovalStep, step: &StepProgress) -> bool {
+pub(super) fn all_agreed(plan: &ApprovalStep, step: &StepProgress) -> bool {
     let mut needed = step.approvers.iter().filter(|known| !decides_alone(plan, step, &known.slot)).peekable();
     needed.peek().is_some() && needed.all(|known| known.ruling == Some(Ruling::Approve))
-}
-
-/// The tasks by which an approver of a step was asked.
-fn tasks_of<'r>(
-    request: &'r mut Request,
-    approver: &'r Approver,
-    step: &'r StepName,
-) -> impl Iterator<Item = &'r mut TaskMemo> {
-    let tasks = request.tasks.values_mut();
-    tasks.filter(|task| task.sending.slot == approver.slot && is_about(task.sending.step.as_str(), step.as_str()))
 }
 
 /// Whether a task's step belongs to a step of the approval: `manager/ask` to `manager`.
