@@ -9,6 +9,7 @@ use super::{CheckArgs, Context, Exit, Failure, online};
 use crate::config::Loaded;
 use crate::connect::{connect, missing_authorities};
 use crate::notify::SmtpMail;
+use crate::patience::Patience;
 
 /// Carries the command out.
 pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Failure> {
@@ -46,8 +47,11 @@ pub(super) async fn run(args: &CheckArgs, context: &Context) -> Result<Exit, Fai
     let mut reports = Vec::new();
     let mut failures = Vec::new();
     for connection in loaded.config.connections.values() {
-        let connector = connect(connection, &context.kit, &context.environment, &context.clock())?;
-        match online::examine(&loaded, connection, connector.as_ref(), context.clock().as_ref()).await {
+        let clock = context.clock();
+        let connector = connect(connection, &context.kit, &context.environment, &clock)?;
+        let tell = output.waiting(connection.id.as_str());
+        let patience = Patience { clock: clock.as_ref(), tell: &tell };
+        match online::examine(&loaded, connection, connector.as_ref(), &patience).await {
             Ok(report) => {
                 report.print(output);
                 reports.push(report);

@@ -7,7 +7,7 @@ use dealclock_model::Instant;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
-use super::{Context, Exit, ExplainArgs, Failure, no_answer};
+use super::{Context, Exit, ExplainArgs, Failure, no_answer, time};
 use crate::control::{Asked, Request, ask};
 use crate::explain::{ExplainError, explain, find};
 use crate::launch::open_store;
@@ -26,7 +26,8 @@ pub(super) async fn run(args: ExplainArgs, context: Context) -> Result<Exit, Fai
             let record = find(&store, &connections, &args.record)?;
             let people = recall_people(&store, &record.connection)?
                 .ok_or_else(|| Failure::new(Exit::Found, "the people of this connection are not known yet"))?;
-            let told = explain(&store, &loaded.ruleset, &people, record, context.clock().now())?;
+            let now = time::now(&loaded.config, &store, &context).await?;
+            let told = explain(&store, &loaded.ruleset, &people, record, now)?;
             serde_json::to_value(told).map_err(|error| Failure::new(Exit::Broken, error.to_string()))?
         }
     };

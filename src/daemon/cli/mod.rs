@@ -18,6 +18,7 @@ mod status;
 mod stop;
 mod store;
 mod test;
+mod time;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dealclock_connector::{Clock, Connector, CrmField, Discovery, FieldSource, Mapping};
+use dealclock_connector::{Connector, CrmField, Discovery, FieldSource, Mapping};
 use dealclock_engine::Ruleset;
 use dealclock_model::record::field;
 use dealclock_model::{Catalog, FieldName, Object};
@@ -10,7 +10,7 @@ use dealclock_model::{Catalog, FieldName, Object};
 use super::findings::{Finding, Report};
 use super::{Failure, asked};
 use crate::config::{Connection, Loaded, read_rules_against};
-use crate::patience::patiently;
+use crate::patience::Patience;
 use crate::people::{assemble, unknown_names};
 
 /// Asks one CRM. Rules that name an option which the CRM does not have are faults of the rule files.
@@ -18,11 +18,11 @@ pub(super) async fn examine(
     loaded: &Loaded,
     connection: &Connection,
     crm: &dyn Connector,
-    clock: &dyn Clock,
+    patience: &Patience<'_>,
 ) -> Result<Report, Failure> {
     let failed = |error| Failure::crm(connection.id.as_str(), &error);
-    let account = patiently(clock, || crm.check()).await.map_err(failed)?;
-    let discovery = patiently(clock, || crm.discover()).await.map_err(failed)?;
+    let account = patience.wait_for(|| crm.check()).await.map_err(failed)?;
+    let discovery = patience.wait_for(|| crm.discover()).await.map_err(failed)?;
     let everybody = assemble(connection, &account, &discovery);
     let mut mapping = fields(connection, &discovery);
     mapping.extend(stages(&connection.mapping, &discovery));
@@ -33,7 +33,7 @@ pub(super) async fn examine(
     findings.extend(people(connection, &discovery));
     findings.extend(asked::examine(&loaded.ruleset, connection, crm, &everybody));
     if asked::is_asked_by_task(&loaded.ruleset, &connection.id) {
-        findings.extend(decisions_in_tasks(crm, clock).await.map_err(failed)?);
+        findings.extend(decisions_in_tasks(crm, patience).await.map_err(failed)?);
     }
     findings.extend(webhooks(loaded, connection, crm));
     check_rules(loaded, connection, &discovery)?;
@@ -50,9 +50,12 @@ pub(super) async fn examine(
 }
 
 /// Whether approvers can decide in the tasks that ask them.
-async fn decisions_in_tasks(crm: &dyn Connector, clock: &dyn Clock) -> dealclock_connector::Result<Option<Finding>> {
+async fn decisions_in_tasks(
+    crm: &dyn Connector,
+    patience: &Patience<'_>,
+) -> dealclock_connector::Result<Option<Finding>> {
     match crm.outcomes() {
-        Some(outcomes) => Ok(patiently(clock, || outcomes.hindrance()).await?.map(Finding::from)),
+        Some(outcomes) => Ok(patience.wait_for(|| outcomes.hindrance()).await?.map(Finding::from)),
         None => {
             let what =
                 format!("{}'s tasks cannot hold a decision; approvers decide in other ways", crm.descriptor().label);

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::io::Write;
 
 use comfy_table::{Cell, ContentArrangement, Table, TableStyle};
-use dealclock_model::Fault;
+use dealclock_connector::Error as CrmError;
+use dealclock_model::{Fault, Instant};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use serde_json::json;
@@ -52,6 +53,14 @@ impl Output {
     /// Prints a message beside the result.
     pub fn note(self, text: impl Display) {
         let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Prints that a CRM is waited for, which would look like a command that hangs.
+    pub(super) fn waiting(self, connection: &str) -> impl Fn(&CrmError, Instant) + Sync {
+        move |error, again| {
+            let again = again.format("%H:%M:%S UTC");
+            self.note(format_args!("connection `{connection}`: throttled ({error}); trying again at {again}"));
+        }
     }
 
     /// Prints why the command failed.

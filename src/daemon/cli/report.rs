@@ -6,7 +6,7 @@ use dealclock_engine::rules::ReportKind;
 use dealclock_model::ConnectionId;
 use serde_json::json;
 
-use super::{Context, Exit, Failure, ReportArgs, no_answer};
+use super::{Context, Exit, Failure, ReportArgs, no_answer, time};
 use crate::control::{Asked, Request, ask};
 use crate::launch::open_store;
 use crate::report::{DemandError, Format, Wanted, answer, write_file};
@@ -24,7 +24,7 @@ pub(super) async fn run(args: ReportArgs, context: Context) -> Result<Exit, Fail
     let text = match ask(&config.socket, &Request::Report(wanted.clone())).await.map_err(no_answer)? {
         Asked::Answer(told) => told.as_str().unwrap_or_default().to_owned(),
         Asked::Refused(reason) => return Err(Failure::new(Exit::Found, reason)),
-        Asked::NoDaemon => from_store(&wanted, &context)?,
+        Asked::NoDaemon => from_store(&wanted, &context).await?,
     };
     match out {
         Some(path) => {
@@ -37,13 +37,14 @@ pub(super) async fn run(args: ReportArgs, context: Context) -> Result<Exit, Fail
     Ok(Exit::Ok)
 }
 
-fn from_store(wanted: &Wanted, context: &Context) -> Result<String, Failure> {
+async fn from_store(wanted: &Wanted, context: &Context) -> Result<String, Failure> {
     let loaded = context.load()?;
     let name = wanted.connection(loaded.config.connections.keys().map(ConnectionId::as_str))?;
     let store = open_store(&loaded.config)?;
     let people = recall_people(&store, &ConnectionId::from(name))?;
     let people = people.ok_or_else(|| DemandError::NoPeople(name.to_owned()))?;
-    Ok(answer(&store, &loaded.ruleset, &people, wanted, context.clock().now())?)
+    let now = time::now(&loaded.config, &store, context).await?;
+    Ok(answer(&store, &loaded.ruleset, &people, wanted, now)?)
 }
 
 /// The format that is asked for, else what the file's name says, else what suits a program or a person.

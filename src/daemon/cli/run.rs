@@ -80,7 +80,7 @@ pub async fn serve(loaded: Loaded, context: &Context) -> Result<Exit, Failure> {
 
 /// The authorities of the connections to this machine, where the followed clock is too. One that cannot be read is told of
 /// when its connection is opened.
-fn authorities_here(config: &Config) -> Vec<u8> {
+pub(super) fn authorities_here(config: &Config) -> Vec<u8> {
     let here = config.connections.values().filter(|connection| connection.allow_local);
     let files = here.filter_map(|connection| connection.ca_file.as_ref());
     let mut authorities = Vec::new();

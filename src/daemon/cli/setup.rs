@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Context, Exit, Failure, Output, SetupArgs, table};
 use crate::connect::connect;
 use crate::needs::needs;
-use crate::patience::patiently;
+use crate::patience::Patience;
 
 /// Carries the command out.
 pub(super) async fn run(args: &SetupArgs, context: &Context) -> Result<Exit, Failure> {
@@ -22,8 +22,9 @@ pub(super) async fn run(args: &SetupArgs, context: &Context) -> Result<Exit, Fai
         return Err(Failure::new(Exit::Crm, by_hand(&crm.descriptor().label, &needs)));
     };
     let failed = |error| Failure::crm(&args.connection, &error);
-    let clock = context.clock();
-    let plan = patiently(clock.as_ref(), || provision.plan(&needs)).await.map_err(failed)?;
+    let (clock, tell) = (context.clock(), context.output.waiting(&args.connection));
+    let patience = Patience { clock: clock.as_ref(), tell: &tell };
+    let plan = patience.wait_for(|| provision.plan(&needs)).await.map_err(failed)?;
     show(&plan, &unmapped, context.output);
     let missing: Vec<&PlanItem> = plan.items.iter().filter(|item| item.state == PlanState::Missing).collect();
     if args.dry_run || missing.is_empty() {
@@ -40,7 +41,7 @@ pub(super) async fn run(args: &SetupArgs, context: &Context) -> Result<Exit, Fai
         context.output.document(&document(&plan, &unmapped, 0));
         return Ok(Exit::Ok);
     }
-    make(provision, &needs, &missing, args, context).await?;
+    make(provision, &needs, &missing, args, &patience, context.output).await?;
     context.output.document(&document(&plan, &unmapped, missing.len()));
     Ok(verdict(&plan))
 }
@@ -50,11 +51,11 @@ async fn make(
     needs: &[Need],
     missing: &[&PlanItem],
     args: &SetupArgs,
-    context: &Context,
+    patience: &Patience<'_>,
+    output: Output,
 ) -> Result<(), Failure> {
-    let (clock, output) = (context.clock(), context.output);
     for (made, item) in missing.iter().enumerate() {
-        patiently(clock.as_ref(), || provision.make(needs, item)).await.map_err(|error| {
+        patience.wait_for(|| provision.make(needs, item)).await.map_err(|error| {
             let rest = missing.len() - made;
             output.note(format_args!("{made} made, {rest} still missing; `dealclock setup` goes on where it stopped"));
             Failure::crm(&args.connection, &error)

@@ -4,7 +4,7 @@ use dealclock_connector::Today;
 use dealclock_model::Instant;
 use serde_json::Value;
 
-use super::{Context, Exit, Failure, StatusArgs, no_answer, table};
+use super::{Context, Exit, Failure, StatusArgs, no_answer, table, time};
 use crate::control::{Asked, Request, ask};
 use crate::launch::open_store;
 use crate::runtime::connection::Trouble;
@@ -21,13 +21,14 @@ pub(super) async fn run(_args: StatusArgs, context: Context) -> Result<Exit, Fai
             let loaded = context.load()?;
             let store = open_store(&loaded.config)?;
             let connections: Vec<_> = loaded.config.connections.keys().cloned().collect();
+            let now = time::now(&loaded.config, &store, &context).await?;
             let status = gather(&Sources {
                 store: &store,
                 ruleset: &loaded.ruleset,
                 connections: &connections,
                 web: loaded.config.web.as_ref(),
                 runtime: None,
-                now: context.clock().now(),
+                now,
             })?;
             serde_json::to_value(status).map_err(|error| Failure::new(Exit::Broken, error.to_string()))?
         }

@@ -4,7 +4,7 @@ use dealclock_engine::Ruleset;
 use dealclock_model::{ConnectionId, Instant};
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Exit, Failure, SwitchArgs, no_answer};
+use super::{Context, Exit, Failure, SwitchArgs, no_answer, time};
 use crate::config::read_rules;
 use crate::control::{Asked, Request, ask};
 use crate::launch::open_store;
@@ -57,7 +57,8 @@ pub(super) async fn run(args: SwitchArgs, start: bool, context: Context) -> Resu
             let store = open_store(&config)?;
             let mut stopped = Stopped::recall(&store)?;
             let switch = find(&args.name, &config, &connections, &stopped)?;
-            let changed = stopped.turn(&switch, stop(&args.name, start, context.clock().now()));
+            let now = time::now(&config, &store, &context).await?;
+            let changed = stopped.turn(&switch, stop(&args.name, start, now));
             stopped.keep(&store)?;
             store.durable_blocking()?;
             Turned::new(&switch, start, changed, &stopped)

@@ -9,10 +9,12 @@ use dealclock_connector::{
     Account, Connector, CrmField, Discovery, Error, Need, Once, Pipeline, Plan, PlanItem, PlanState, Provision, Result,
     Settings, Stage,
 };
-use dealclock_model::{Change, EffectId, Object, Person, Receipt, RecordRef, ValueType, Write};
+use dealclock_model::{Case, CaseId, Change, EffectId, Instant, Object, Person, Receipt, RecordRef, ValueType, Write};
+use dealclock_store::{Batch, Options, Store};
 
 use super::*;
 use crate::kit::Kind;
+use crate::runtime::stopped::Stopped;
 
 /// A CRM with one pipeline, two fields and one person.
 struct SmallCrm;
@@ -139,11 +141,20 @@ fn read(line: &str) -> std::result::Result<Cli, clap::Error> {
 /// Runs a command line against a configuration and a rule file.
 async fn dispatched(line: &str, keys: &str, rules: &str) -> std::result::Result<Exit, Failure> {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("a.rules"), rules).unwrap();
+    dispatched_in(directory.path(), line, keys, rules).await
+}
+
+async fn dispatched_in(
+    directory: &std::path::Path,
+    line: &str,
+    keys: &str,
+    rules: &str,
+) -> std::result::Result<Exit, Failure> {
+    std::fs::write(directory.join("a.rules"), rules).unwrap();
     let text = format!(
         "[rules]\nfiles = [\"a.rules\"]\n[connection.acme]\nkind = \"small\"\ntoken = {{ env = \"T\" }}\n{keys}"
     );
-    let config = directory.path().join("dealclock.toml");
+    let config = directory.join("dealclock.toml");
     std::fs::write(&config, text).unwrap();
     let environment: Environment = [("T", "secret")].into_iter().collect();
     let context = Context { kit: kit(), environment, config: Some(config), output: Output::new(true) };
@@ -295,4 +306,26 @@ async fn a_store_that_is_not_there_is_a_store_failure() {
     }
     let failure = dispatched("dealclock held list", STAGES, RULE).await.unwrap_err();
     assert_eq!(failure.exit(), Exit::NoDaemon);
+}
+
+#[tokio::test]
+async fn a_command_on_a_store_whose_sandbox_is_gone_takes_the_last_time_that_the_store_knows() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || Store::open(&Options::new(directory.path().join("s"))).unwrap();
+    let last = Instant::UNIX_EPOCH + chrono::Duration::days(7);
+    let id = CaseId::Record(RecordRef { connection: "acme".into(), object: Object::Opportunity, id: "1".into() });
+    let mut case = Case::new(&id);
+    let Case::Record(known) = &mut case else { panic!("it is a record's case") };
+    known.as_of = Some(last);
+    let mut batch = Batch::new();
+    batch.put_case(&id, &case);
+    let store = open();
+    store.commit(batch).unwrap();
+    store.durable_blocking().unwrap();
+    drop(store);
+    // Nobody listens on the port of one's own machine that stands for none.
+    let keys = "[store]\npath = \"s\"\n[clock]\nfollow = \"http://127.0.0.1:1\"\n";
+    let exit = dispatched_in(directory.path(), "dealclock stop all", keys, RULE).await.unwrap();
+    assert_eq!(exit, Exit::Ok);
+    assert_eq!(Stopped::recall(&open()).unwrap().all.unwrap().since, last);
 }

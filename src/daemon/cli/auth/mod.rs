@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use super::{AuthArgs, Context, Exit, Failure, Output};
 use crate::config::{Connection, Credentials};
 use crate::connect::{Opened, open};
-use crate::patience::patiently;
+use crate::patience::Patience;
 use crate::vault::KeyPlace;
 use callback::{Callback, pasted};
 
@@ -66,13 +66,15 @@ struct Desk<'a> {
 impl Desk<'_> {
     /// Fetches a token, by a person where the grant wants one, and asks the account whether all is well.
     async fn log_in(&self, args: &AuthArgs) -> Result<Exit, Failure> {
+        let tell = self.output.waiting(self.connection.id.as_str());
+        let patience = Patience { clock: self.clock.as_ref(), tell: &tell };
         match self.source.login().kind() {
             GrantKind::AuthorizationCode => self.ask_person(args).await?,
             GrantKind::ClientCredentials | GrantKind::JwtBearer => {
-                patiently(self.clock.as_ref(), || self.source.access()).await.map_err(|error| self.failed(&error))?;
+                patience.wait_for(|| self.source.access()).await.map_err(|error| self.failed(&error))?;
             }
         }
-        let checked = patiently(self.clock.as_ref(), || self.connector.check()).await;
+        let checked = patience.wait_for(|| self.connector.check()).await;
         let account = checked.map_err(|error| {
             let id = &self.connection.id;
             Failure::new(Exit::Crm, format!("connection `{id}`: the login worked, and its first call did not: {error}"))
