@@ -5,7 +5,8 @@ use dealclock_engine::Ruleset;
 use dealclock_engine::decide::{outlook, why_not};
 use dealclock_model::case::{Clock, Gone};
 use dealclock_model::{
-    Case, CaseId, ConnectionId, Entry, Instant, Object, People, PersonId, RecordId, RecordRef, Request, RuleKey, Ruling,
+    Case, CaseId, ConnectionId, Entry, Instant, Object, People, PersonId, RecordId, RecordRef, Request, RuleKey,
+    Ruling, Way,
 };
 use dealclock_store::{OutboxEntry, Store, StoreError};
 use serde::Serialize;
@@ -92,6 +93,9 @@ pub struct AskedLine {
     pub acts_for: Option<String>,
     /// Since when.
     pub since: Instant,
+    /// Until when: the step was passed, or the request was decided or closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
     /// What they said.
     pub said: Option<Ruling>,
 }
@@ -107,6 +111,9 @@ pub struct DecidedLine {
     pub by: Option<String>,
     /// In which way.
     pub way: &'static str,
+    /// The field of the record in which it was decided, where it was in one: the CRM may not say whose hand it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }
 
 /// Something that will happen unless the record changes.
@@ -291,13 +298,15 @@ fn request_story(ruleset: &Ruleset, people: &People, rule: &RuleKey, request: &R
             person: name(&approver.person),
             acts_for: approver.acts_for.as_ref().map(name),
             since: step.since,
+            until: step.until.or(request.closed_at),
             said: approver.ruling,
         })
     });
-    let title = ruleset.rules.approvals.get(&request.approval).map(|approval| approval.title.clone());
+    let approval = ruleset.rules.approvals.get(&request.approval);
+    let field = approval.and_then(|approval| approval.decision.as_ref()).map(|decision| decision.field.to_string());
     RequestStory {
         rule: rule.to_string(),
-        title: title.unwrap_or_else(|| request.approval.to_string()),
+        title: approval.map_or_else(|| request.approval.to_string(), |approval| approval.title.clone()),
         state: request.state.as_str(),
         requester: request.requester.as_ref().map(name),
         opened_at: request.opened_at,
@@ -307,6 +316,7 @@ fn request_story(ruleset: &Ruleset, people: &People, rule: &RuleKey, request: &R
             ruling: decision.ruling,
             by: decision.by.as_ref().map(name),
             way: decision.way.as_str(),
+            field: field.filter(|_| decision.way == Way::Field),
         }),
     }
 }

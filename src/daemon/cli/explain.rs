@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use chrono_tz::Tz;
-use dealclock_model::Instant;
+use dealclock_model::{Instant, What};
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
+use super::legend::meaning;
 use super::{Context, Exit, ExplainArgs, Failure, no_answer, time};
 use crate::control::{Asked, Request, ask};
 use crate::explain::{ExplainError, explain, find};
@@ -49,7 +50,6 @@ impl From<ExplainError> for Failure {
 
 fn print(told: &Value, context: &Context) {
     let output = context.output;
-    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let name = word(&told["name"]);
     output.text(format_args!(
         "{} ({}/{}), owner {}",
@@ -91,52 +91,71 @@ fn print(told: &Value, context: &Context) {
         let what = word(&entry["what"]);
         let step = entry["step"].as_str().map(|step| format!(" {step}")).unwrap_or_default();
         output.text(format_args!("{}  {}{step}  {}", moment(&entry["at"]), what.cyan(), word(&entry["why"])));
-        said.insert(what);
+        said.extend(serde_json::from_value::<What>(entry["what"].clone()).ok());
     }
-    let unusual: Vec<_> = LEGEND.iter().filter(|(what, _)| said.contains(*what)).collect();
-    if !unusual.is_empty() {
+    if !said.is_empty() {
         output.text("");
     }
-    for (what, meaning) in unusual {
-        output.text(format_args!("{}: {meaning}", what.cyan()));
+    for what in said {
+        output.text(format_args!("{}: {}", what.as_str().cyan(), meaning(what)));
     }
 }
 
 fn print_request(request: &Value, zone: Tz, context: &Context) {
     let output = context.output;
-    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let (title, rule, state) = (word(&request["title"]), word(&request["rule"]), word(&request["state"]));
-    let opened = moment(&request["opened_at"], zone);
+    let (title, rule) = (word(&request["title"]), word(&request["rule"]));
     output.text(format_args!("\nRequest: {} ({rule})", title.bold()));
-    output.text(format_args!("  state  {state}, asked for by {} since {opened}", word(&request["requester"])));
-    for asked in request["asked"].as_array().into_iter().flatten() {
-        let acts_for = asked["acts_for"].as_str().map(|other| format!(" for {other}")).unwrap_or_default();
-        let said = asked["said"].as_str().map_or_else(|| "no word yet".to_owned(), |said| format!("said {said}"));
-        let (step, person) = (word(&asked["step"]), word(&asked["person"]));
-        output.text(format_args!(
-            "  asked  {person}{acts_for} in {step} since {}: {said}",
-            moment(&asked["since"], zone)
-        ));
-    }
-    if let Some(decided) = request.get("decided").filter(|decided| !decided.is_null()) {
-        let (ruling, by, way) = (word(&decided["ruling"]), word(&decided["by"]), word(&decided["way"]));
-        output.text(format_args!("  ended  {}  {ruling} by {by}, way: {way}", moment(&decided["at"], zone)));
+    for line in told_request(request, zone) {
+        output.text(format_args!("  {line}"));
     }
 }
 
-/// Words of the journal that do not explain themselves.
-const LEGEND: [(&str, &str); 10] = [
-    ("fired", "the step is due; it is written next"),
-    ("applied", "the CRM, or the mail server, has it"),
-    ("refused", "the CRM, or the mail server, does not take it, and it is not tried again"),
-    ("superseded", "it is not sent, for the reason that is given"),
-    ("rerouted", "it goes to somebody else than the rule names"),
-    ("void", "the clock ended without a result: the rule does not apply any more"),
-    ("replanned", "the deadline or the steps were reckoned anew"),
-    ("wiggled", "it left the rule and came back before anybody looked"),
-    ("stale", "it was known already, or newer facts were"),
-    ("absorbed", "the steps of the record that was merged into this one count as sent"),
-];
+/// How a request stands, who was asked, and how it ended.
+fn told_request(request: &Value, zone: Tz) -> Vec<String> {
+    let state = word(&request["state"]).replace('_', " ");
+    let by = request["requester"].as_str().map(|name| format!(" by {name}")).unwrap_or_default();
+    let mut lines = vec![format!("state  {state}, asked for{by} since {}", moment(&request["opened_at"], zone))];
+    for asked in request["asked"].as_array().into_iter().flatten() {
+        let acts_for = asked["acts_for"].as_str().map(|other| format!(" for {other}")).unwrap_or_default();
+        let said = match (asked["said"].as_str(), asked["until"].as_str()) {
+            (Some(said), _) => format!(": said {said}"),
+            (None, None) => ": no word yet".to_owned(),
+            // Whoever said nothing by then need not any more.
+            (None, Some(_)) => String::new(),
+        };
+        let (step, person) = (word(&asked["step"]), word(&asked["person"]));
+        lines.push(format!("asked  {person}{acts_for} in {step} since {}{said}", moment(&asked["since"], zone)));
+    }
+    if let Some(decided) = request.get("decided").filter(|decided| !decided.is_null()) {
+        lines.push(format!("ended  {}  {}", moment(&decided["at"], zone), told_decision(decided)));
+    }
+    lines
+}
+
+/// What was decided, by whom, and in which way; of what a CRM keeps for itself, where it stands there.
+fn told_decision(decided: &Value) -> String {
+    let ruling = match word(&decided["ruling"]).as_str() {
+        "approve" => "approved".to_owned(),
+        "reject" => "rejected".to_owned(),
+        other => other.to_owned(),
+    };
+    let (by, field) = (decided["by"].as_str(), decided["field"].as_str());
+    match (word(&decided["way"]).as_str(), by, field) {
+        ("timeout", _, _) => format!("{ruling}, as nobody decided in time"),
+        ("field", Some(by), Some(field)) => format!("{ruling} by {by}, in the field {field}"),
+        ("field", None, Some(field)) => format!("{ruling} by the field {field}"),
+        ("native", by, _) => {
+            let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+            format!("{ruling}{by}, in the CRM's approval process")
+        }
+        (way, Some(by), _) => format!("{ruling} by {by}, way: {way}"),
+        (way, None, _) => format!("{ruling}, way: {way}"),
+    }
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or("-").to_owned()
+}
 
 /// An instant of the document to the minute, in a zone.
 fn moment(value: &Value, zone: Tz) -> String {
@@ -160,16 +179,39 @@ fn often(episode: Option<u64>, round: Option<u64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dealclock_model::What;
+    use serde_json::json;
 
     use super::*;
 
+    fn request(state: &str, until: &Value, decided: &Value) -> Vec<String> {
+        let since = "2026-03-02T08:00:00Z";
+        let asked = |person: &str, said: Option<&str>, until: &Value| json!({ "step": "one", "person": person, "since": since, "said": said, "until": until });
+        let asked = [asked("Ann", Some("approve"), until), asked("Bea", None, until)];
+        let request = json!({
+            "state": state, "requester": "Rep", "opened_at": since, "asked": asked, "decided": decided,
+        });
+        told_request(&request, Tz::UTC)
+    }
+
     #[test]
-    fn the_legend_explains_words_of_the_journal() {
-        let words = What::ALL.map(|what| serde_json::to_value(what).unwrap());
-        for (word, _) in LEGEND {
-            assert!(words.contains(&Value::from(word)), "{word}");
-        }
+    fn whoever_need_not_answer_any_more_is_not_said_to_be_silent() {
+        let first = "state  open, asked for by Rep since 2026-03-02 08:00";
+        let ann = "asked  Ann in one since 2026-03-02 08:00: said approve";
+        let bea = "asked  Bea in one since 2026-03-02 08:00";
+        assert_eq!(request("open", &Value::Null, &Value::Null), [first, ann, &format!("{bea}: no word yet")]);
+        let done = json!("2026-03-03T08:00:00Z");
+        assert_eq!(request("open", &done, &Value::Null), [first, ann, bea]);
+    }
+
+    #[test]
+    fn a_decision_tells_whose_it_was_or_where_it_stands() {
+        let decided = |way: &str, by: Option<&str>, field: Option<&str>| {
+            told_decision(&json!({ "ruling": "approve", "way": way, "by": by, "field": field }))
+        };
+        assert_eq!(decided("task", Some("Ann"), None), "approved by Ann, way: task");
+        assert_eq!(decided("field", None, Some("manager_decision")), "approved by the field manager_decision");
+        assert_eq!(decided("native", None, None), "approved, in the CRM's approval process");
+        assert_eq!(decided("timeout", None, None), "approved, as nobody decided in time");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod findings;
 mod held;
+mod legend;
 mod listing;
 mod online;
 mod output;
