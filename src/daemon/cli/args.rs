@@ -206,10 +206,10 @@ pub struct ReportArgs {
     #[arg(value_name = "KIND", value_parser = super::report::kind)]
     pub kind: ReportKind,
     /// The first day.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     pub from: NaiveDate,
     /// The last day.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     pub to: NaiveDate,
     /// The connection [default: the only one].
     #[arg(long, value_name = "NAME")]
@@ -313,6 +313,10 @@ pub(super) enum StoreCommand {
     },
     /// Give space back to the disk; the daemon must not run.
     Compact,
+}
+
+fn date(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "write a day that there is, as in 2026-10-31".to_owned())
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {

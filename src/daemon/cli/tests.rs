@@ -190,6 +190,14 @@ fn wrong_command_lines_are_refused_with_code_two() {
 }
 
 #[test]
+fn a_day_that_there_is_not_is_refused_in_our_own_words() {
+    for day in ["2026-02-30", "yesterday", "1.2.2026"] {
+        let told = read(&format!("dealclock report requests --from {day} --to 2026-03-01")).unwrap_err().to_string();
+        assert!(told.contains("write a day that there is, as in 2026-10-31"), "{told}");
+    }
+}
+
+#[test]
 fn global_options_stand_before_or_behind_the_command() {
     for line in ["dealclock --json --config a.toml check", "dealclock check --config a.toml --json"] {
         let global = read(line).unwrap().global;

@@ -110,7 +110,10 @@ fn read_holidays(section: &Section<'_>, faults: &mut Vec<Fault>) -> Vec<NaiveDat
     for item in list {
         match read_date(&item) {
             Some(date) => dates.push(date),
-            None => faults.push(section.fault(item.span, "not a date").help(format!("write `{example}`"))),
+            None => {
+                let message = format!("{} is not a date", item.value.to_string().trim());
+                faults.push(section.fault(item.span, message).help(format!("write `{example}`")));
+            }
         }
     }
     dates
@@ -135,7 +138,7 @@ fn read_ics(section: &Section<'_>, load: Load<'_>, faults: &mut Vec<Fault>) -> V
     let path = Path::new(&section.source.name).with_file_name(file.value);
     let dates = load(&path.to_string_lossy()).and_then(|text| holidays::read(&text));
     dates.unwrap_or_else(|reason| {
-        faults.push(section.fault(file.span, format!("cannot read holidays from `{}`: {reason}", file.value)));
+        faults.push(section.fault(file.span, format!("the holidays of `{}`: {reason}", file.value)));
         Vec::new()
     })
 }
