@@ -36,6 +36,7 @@ struct Table<'a> {
     note: &'static str,
     head: Vec<Head>,
     rows: Vec<Row>,
+    unnamed: Vec<&'static str>,
     chart: Option<Chart<'a>>,
 }
 
@@ -115,6 +116,7 @@ fn table(section: &Section) -> Table<'_> {
         note: section.note,
         head: head.collect(),
         rows: rows.collect(),
+        unnamed: section.unnamed().collect(),
         chart: section.bars.as_ref().map(chart),
     }
 }

@@ -152,3 +152,16 @@ fn a_file_that_cannot_be_written_is_told_by_the_name_that_was_asked_for() {
     let told = write_file(&path, "a,b").unwrap_err().to_string();
     assert_eq!(told, format!("failed to write {}: there is no such directory", path.display()));
 }
+
+#[test]
+fn a_row_without_a_name_is_explained_where_it_stands() {
+    let meaning = "(nobody): records that had no owner then.";
+    let mut sheet = sheet();
+    for format in [Format::Html, Format::Text] {
+        assert!(!show(&sheet, format).unwrap().contains(meaning));
+    }
+    sheet.sections[1].rows.push(vec![Cell::Text("(nobody)".into()), Cell::Empty]);
+    for format in [Format::Html, Format::Text] {
+        assert!(show(&sheet, format).unwrap().contains(meaning));
+    }
+}

@@ -21,6 +21,9 @@ pub(super) fn show(sheet: &Sheet) -> String {
             text.push_str("Nothing in these days.\n");
         } else {
             let _ = writeln!(text, "{}", table(section));
+            for meaning in section.unnamed() {
+                let _ = writeln!(text, "{meaning}");
+            }
         }
     }
     text

@@ -8,6 +8,7 @@ use dealclock_model::record::field;
 use dealclock_model::{Fact, Happened, Instant, PersonId, RecordId, RecordRef, RuleKey, Value};
 
 use super::figures::{duration, median, percentile};
+use super::sheet::UNKNOWN_STAGE;
 use super::{Bar, Bars, Cell, Order, Section, Share, Sheet};
 use crate::time::local_date;
 
@@ -26,6 +27,8 @@ const COLUMNS: [(&str, &str); 10] = [
 const NOTE: &str = "In time: met, of met and violated. A violation that no reminder preceded is not enforceable and \
                     counted apart; one that was withdrawn is not counted. A rule on trial (shadow) stands by \
                     itself, and in no other number.";
+const TEAM_NOTE: &str = "Counted as by rule, without rules on trial. A team is whoever has this manager now.";
+const REP_NOTE: &str = "Counted as by rule, without rules on trial, for whoever owned the record at that moment.";
 const STAGE_NOTE: &str = "By the stage in which each record stands now.";
 /// A period of more days than this is told by months, a shorter one by weeks.
 const MANY_DAYS: i64 = 62;
@@ -131,7 +134,7 @@ impl Tally {
         });
         let reps = group(&marks, |mark| (mark.part.owner.clone(), order.person(mark.part.owner.as_ref())));
         let stages = group(&marks, |mark| {
-            let stage = self.stages.get(mark.record).cloned().unwrap_or_else(|| "(unknown)".to_owned());
+            let stage = self.stages.get(mark.record).cloned().unwrap_or_else(|| UNKNOWN_STAGE.to_owned());
             (stage.clone(), stage)
         });
         let times = group(&marks, |mark| {
@@ -140,8 +143,8 @@ impl Tally {
         });
         let sections = vec![
             section("rules", "By rule", NOTE, rules, true),
-            section("teams", "By team", NOTE, teams, true),
-            section("reps", "By rep", NOTE, reps, false),
+            section("teams", "By team", TEAM_NOTE, teams, true),
+            section("reps", "By rep", REP_NOTE, reps, false),
             section("stages", "By stage", STAGE_NOTE, stages, false),
             section("times", "Over time", "Weeks begin on Monday; a long period is told by months.", times, true),
         ];

@@ -98,7 +98,7 @@ impl<'a> Order<'a> {
 
     /// A person's name, or that there is none.
     fn person(&self, id: Option<&PersonId>) -> String {
-        let Some(id) = id else { return "(nobody)".to_owned() };
+        let Some(id) = id else { return sheet::NOBODY.to_owned() };
         let name = self.people.get(id).map(|person| person.name.as_str()).filter(|name| !name.is_empty());
         name.unwrap_or(id.as_str()).to_owned()
     }
@@ -109,7 +109,8 @@ impl<'a> Order<'a> {
     }
 
     fn team_name(&self, manager: Option<&PersonId>) -> String {
-        manager.map_or_else(|| "(no manager)".to_owned(), |manager| format!("Team of {}", self.person(Some(manager))))
+        manager
+            .map_or_else(|| sheet::NO_MANAGER.to_owned(), |manager| format!("Team of {}", self.person(Some(manager))))
     }
 
     /// Whether a rule is on trial: nobody was reminded by it, so that it says nothing about people.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dealclock_model::{Fact, Happened, PersonId, RecordId, RecordRef, RuleKey};
 
+use super::sheet::OWN_WORDS;
 use super::{Bar, Bars, Cell, Order, Section, Share, Sheet};
 
 const COLUMNS: [(&str, &str); 3] = [("name", "Reason"), ("violations", "Of violations"), ("requests", "Of requests")];
@@ -16,8 +17,9 @@ const SILENT_COLUMNS: [(&str, &str); 5] = [
     ("without_reason", "Without"),
     ("share", "Share with a reason"),
 ];
-const SILENT_NOTE: &str = "Violations of the period that belong to the rep; withdrawn ones are not counted.";
-const OWN_WORDS: &str = "(own words)";
+const REP_NOTE: &str =
+    "Violations of the period, for whoever owned the record at that moment; withdrawn ones are not counted.";
+const RULE_NOTE: &str = "The same violations, by the rule that was violated.";
 
 /// What is counted.
 #[derive(Default)]
@@ -98,7 +100,11 @@ impl Tally {
         });
         let reps = reps.into_iter().map(|(rep, group)| (order.person(rep.as_ref()), group));
         let rules = rules.into_iter().map(|(rule, group)| (order.rule(rule), group));
-        let sections = vec![by_value(reasons), silent("reps", "By rep", reps), silent("rules", "By rule", rules)];
+        let sections = vec![
+            by_value(reasons),
+            silent("reps", "By rep", REP_NOTE, reps),
+            silent("rules", "By rule", RULE_NOTE, rules),
+        ];
         let summary = vec![format!(
             "{} of {} violations have a reason ({}); {} have none.",
             whole.part,
@@ -126,8 +132,13 @@ fn by_value(reasons: BTreeMap<&str, [u64; 2]>) -> Section {
     section
 }
 
-fn silent(key: &'static str, title: &'static str, groups: impl Iterator<Item = (String, Group)>) -> Section {
-    let mut section = Section::new(key, title, SILENT_NOTE, &SILENT_COLUMNS);
+fn silent(
+    key: &'static str,
+    title: &'static str,
+    note: &'static str,
+    groups: impl Iterator<Item = (String, Group)>,
+) -> Section {
+    let mut section = Section::new(key, title, note, &SILENT_COLUMNS);
     for (name, Group { violations, with_reason }) in groups {
         section.rows.push(vec![
             Cell::Text(name),

@@ -6,6 +6,7 @@ use dealclock_model::case::RecordCase;
 use dealclock_model::{Fact, Happened, Instant, PersonId, Request, RequestState, RuleKey};
 
 use super::figures::{duration, median, percentile};
+use super::sheet::UNTOLD;
 use super::{Bar, Bars, Cell, Order, Section, Share, Sheet};
 
 const COLUMNS: [(&str, &str); 11] = [
@@ -23,6 +24,7 @@ const COLUMNS: [(&str, &str); 11] = [
 ];
 const NOTE: &str = "Asked, reopened ones too, and decided in the period; waiting is as of now. The wait is the requester's, \
                     over those that were granted, refused or timed out.";
+const REP_NOTE: &str = "The same requests, by whoever owned the record when they were asked or decided.";
 const APPROVER_COLUMNS: [(&str, &str); 6] = [
     ("name", "Name"),
     ("decided", "Decided"),
@@ -123,10 +125,10 @@ impl Tally {
         let reps = self.reps.into_iter().map(|(rep, group)| (order.person(rep.as_ref()), group));
         let mut whole = self.whole;
         whole.waited.sort_unstable();
-        let mut by_rule = section("rules", "By rule", rules);
+        let mut by_rule = section("rules", "By rule", NOTE, rules);
         by_rule.bars = outcomes(&whole);
         let approvers = approvers(order, self.approvers);
-        order.sheet(summary(&whole), vec![by_rule, section("reps", "By rep", reps), approvers])
+        order.sheet(summary(&whole), vec![by_rule, section("reps", "By rep", REP_NOTE, reps), approvers])
     }
 }
 
@@ -151,8 +153,13 @@ impl Group {
     }
 }
 
-fn section(key: &'static str, title: &'static str, groups: impl Iterator<Item = (String, Group)>) -> Section {
-    let mut section = Section::new(key, title, NOTE, &COLUMNS);
+fn section(
+    key: &'static str,
+    title: &'static str,
+    note: &'static str,
+    groups: impl Iterator<Item = (String, Group)>,
+) -> Section {
+    let mut section = Section::new(key, title, note, &COLUMNS);
     for (name, mut group) in groups {
         group.waited.sort_unstable();
         section.rows.push(vec![
@@ -177,9 +184,7 @@ fn approvers(order: &Order<'_>, approvers: BTreeMap<Option<PersonId>, Approver>)
     for (person, mut approver) in approvers {
         approver.took.sort_unstable();
         section.rows.push(vec![
-            Cell::Text(
-                person.map_or_else(|| "(the CRM does not tell)".to_owned(), |person| order.person(Some(&person))),
-            ),
+            Cell::Text(person.map_or_else(|| UNTOLD.to_owned(), |person| order.person(Some(&person)))),
             Cell::Count(super::complex::count(approver.took.iter())),
             median(&approver.took).into(),
             percentile(&approver.took, 90).into(),

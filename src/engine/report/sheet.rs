@@ -104,7 +104,36 @@ pub struct Bar {
     pub marked: bool,
 }
 
+/// The row of records that have no owner.
+pub(super) const NOBODY: &str = "(nobody)";
+/// The row of reps without a manager.
+pub(super) const NO_MANAGER: &str = "(no manager)";
+/// The row of records whose stage is not known.
+pub(super) const UNKNOWN_STAGE: &str = "(unknown)";
+/// The row of reasons without a value of the picklist.
+pub(super) const OWN_WORDS: &str = "(own words)";
+/// The row of decisions without a person.
+pub(super) const UNTOLD: &str = "(the CRM does not tell)";
+
+/// What stands for something that has no name, and what it means.
+const UNNAMED: [(&str, &str); 5] = [
+    (NOBODY, "(nobody): records that had no owner then."),
+    (
+        NO_MANAGER,
+        "(no manager): reps who have no manager in the CRM or in the configuration, and records without an owner.",
+    ),
+    (UNKNOWN_STAGE, "(unknown): records whose stage is not known, such as those that are gone."),
+    (OWN_WORDS, "(own words): a reason in the text field, without a value of the picklist."),
+    (UNTOLD, "(the CRM does not tell): decisions of which the CRM names no person, such as those in a field."),
+];
+
 impl Section {
+    /// What those of its rows mean that have no name.
+    pub fn unnamed(&self) -> impl Iterator<Item = &'static str> {
+        let has = |name: &str| self.rows.iter().flatten().any(|cell| matches!(cell, Cell::Text(text) if text == name));
+        UNNAMED.into_iter().filter(move |(name, _)| has(name)).map(|(_, meaning)| meaning)
+    }
+
     /// A table without rows yet.
     pub(super) fn new(
         key: &'static str,

@@ -319,6 +319,25 @@ fn a_reason_given_after_the_period_stands_for_the_violation_in_it() {
     assert_eq!(rows(&sheet, "reps"), ["ANN.|2|2|0|100.0 %", "BEN.|1|0|1|0.0 %"]);
 }
 
+#[test]
+fn no_note_stands_twice_in_a_report_and_a_row_without_a_name_is_explained() {
+    for kind in ReportKind::ALL {
+        let sheet = sheet(kind, &[], &[]);
+        let notes: BTreeSet<&str> = sheet.sections.iter().map(|section| section.note).collect();
+        assert_eq!(notes.len(), sheet.sections.len(), "{}", kind.as_str());
+    }
+    let nobodys = Fact { owner: None, ..violated(1, "", true) };
+    let sheet = sheet(ReportKind::Compliance, &[], &[(1, nobodys)]);
+    let explained = |key: &str| {
+        let section = sheet.sections.iter().find(|section| section.key == key).unwrap();
+        section.unnamed().filter_map(|meaning| meaning.split(':').next()).collect::<Vec<_>>()
+    };
+    assert_eq!(explained("rules"), [""; 0]);
+    assert_eq!(explained("reps"), ["(nobody)"]);
+    assert_eq!(explained("teams"), ["(no manager)"]);
+    assert_eq!(explained("stages"), ["(unknown)"]);
+}
+
 /// Turns of one record: hours that pass, and what holds from then on.
 fn a_life() -> impl Strategy<Value = Vec<(i64, usize, bool, bool)>> {
     prop::collection::vec((1..300i64, 0..2usize, any::<bool>(), any::<bool>()), 1..8)
