@@ -12,11 +12,14 @@ const PATIENCE: Duration = Duration::seconds(60);
 /// A limit that should be over already, by our clock, is given this much longer.
 const LEAST_WAIT: Duration = Duration::seconds(1);
 
+/// What is waited for less than this needs no word.
+const UNNOTICED: Duration = Duration::seconds(2);
+
 /// How a command waits, and how it tells that it does.
 pub struct Patience<'a> {
     /// The clock to wait by.
     pub clock: &'a dyn Clock,
-    /// Tells why nothing happens, and until when; once for each answer.
+    /// Tells why nothing happens, and until when; once for each answer, where the wait is long enough to be noticed.
     pub tell: &'a (dyn Fn(&Error, Instant) + Sync),
 }
 
@@ -26,7 +29,7 @@ impl Patience<'_> {
     where
         F: Future<Output = Result<T>>,
     {
-        let give_up_at = self.clock.now() + PATIENCE;
+        let began = self.clock.now();
         let mut told = false;
         loop {
             let error = match ask().await {
@@ -34,8 +37,9 @@ impl Patience<'_> {
                 answer => return answer,
             };
             let again = match error.kind {
+                ErrorKind::Throttled { until } if until > self.clock.now() => until,
                 // A CRM's time that stands still, or is another than ours, must not make this ask without a pause.
-                ErrorKind::Throttled { until } => until.max(self.clock.now() + LEAST_WAIT),
+                ErrorKind::Throttled { .. } => self.clock.now() + LEAST_WAIT,
                 ErrorKind::Transient { .. }
                 | ErrorKind::Unauthorized
                 | ErrorKind::Conflict
@@ -43,10 +47,11 @@ impl Patience<'_> {
                 | ErrorKind::Rejected
                 | ErrorKind::Unknown => return Err(error),
             };
-            if again >= give_up_at {
+            if again - began >= PATIENCE {
                 return Err(error);
             }
-            if !std::mem::replace(&mut told, true) {
+            if !told && again - began >= UNNOTICED {
+                told = true;
                 (self.tell)(&error, again);
             }
             self.clock.sleep_until(again).await;
@@ -108,6 +113,7 @@ mod tests {
     #[tokio::test]
     async fn a_limit_that_ends_soon_is_told_once_and_waited_out_and_a_long_one_is_an_error() {
         assert_eq!(heard(0, |now| now).await, (Ok(7), 1, 0));
+        assert_eq!(heard(1, |now| now + Duration::milliseconds(300)).await, (Ok(7), 2, 0), "nobody notices");
         assert_eq!(heard(2, |now| now + Duration::seconds(5)).await, (Ok(7), 3, 1));
         let (answer, asked, told) = heard(1, |now| now + Duration::hours(1)).await;
         assert!(answer.is_err());
