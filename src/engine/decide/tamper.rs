@@ -41,7 +41,7 @@ pub(super) fn watch(
         Some(_) => {}
         None => {
             let news = ticked && (fresh || before.is_none_or(|before| !is_ticked(before, field)));
-            if news && !is_known(case.requests.get(&hearing.key)) {
+            if news && !is_explained(hearing, field, &case.requests) {
                 let count = case.tampering.get(&hearing.key).map_or(0, |known| known.count).saturating_add(1);
                 let known = Tampering { count, since: at, state: TamperingState::Suspected };
                 case.tampering.insert(hearing.key.clone(), known);
@@ -51,9 +51,16 @@ pub(super) fn watch(
 }
 
 /// Whether a tick is explained: by a grant, or by a write of ours to that very box that is still under way.
-fn is_known(request: Option<&Request>) -> bool {
+///
+/// Rules that share an approval may share its box, too: what one of them was granted is no tampering to the others.
+fn is_explained(hearing: &Hearing<'_>, field: &FieldName, requests: &BTreeMap<RuleKey, Request>) -> bool {
     let of_box = |step: &StepName| step.as_str().starts_with(GRANTED);
-    request.is_some_and(|request| request.state == RequestState::Granted || request.pending.values().any(of_box))
+    let ticks_it = |key: &RuleKey| {
+        let other = Hearing::of_key(hearing.desk, hearing.id, hearing.record, key);
+        other.is_some_and(|other| other.granted_as() == Some(field))
+    };
+    let explains = |request: &Request| request.state == RequestState::Granted || request.pending.values().any(of_box);
+    requests.iter().any(|(key, request)| explains(request) && (*key == hearing.key || ticks_it(key)))
 }
 
 fn is_ticked(record: &Record, field: &FieldName) -> bool {
@@ -240,6 +247,20 @@ mod tests {
     #[test]
     fn the_echo_of_our_own_tick_is_no_tampering() {
         let mut bench = bench();
+        bench.change("2026-06-02 10:00", true, false);
+        bench.end("2026-06-02 12:00", RequestState::Granted);
+        bench.show("2026-06-02 12:01", ticked(true), Origin::Poll);
+        look(&mut bench, "2026-06-02 12:05", Vec::new());
+        assert_eq!((reverts(&bench), bench.words.contains(&What::Tampered)), (0, false));
+    }
+
+    #[test]
+    fn what_one_rule_was_granted_is_no_tampering_to_another_that_shares_the_box() {
+        let also = "grants = \"10d\"\n[rule.q]\nobject = \"opportunity\"\nwhen = 'amount > 0'\n\
+                    until = 'stage == \"Sent\"'\ndeadline = \"5d\"\n[rule.q.extension]\nrequested_by = \"complex\"\n\
+                    granted_as = \"request_approved\"\napproval = \"more-time\"\ngrants = \"8d\"";
+        let mut bench = Bench::new(rules("5d", &["1d"], "", also));
+        bench.change("2026-06-01 11:00", false, false);
         bench.change("2026-06-02 10:00", true, false);
         bench.end("2026-06-02 12:00", RequestState::Granted);
         bench.show("2026-06-02 12:01", ticked(true), Origin::Poll);
