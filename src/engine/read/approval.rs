@@ -86,6 +86,7 @@ pub(super) fn read(key: &str, section: &Section<'_>, is_used: bool, reading: &mu
         source: Arc::clone(section.source),
         span: field.span,
         granted_as: field.value,
+        requested_by: None,
         approval: approval.key.clone(),
         asks_at: None,
         connections: approval.connections.clone(),

@@ -27,6 +27,8 @@ pub(super) struct Grant {
     /// Where the checkbox is named.
     pub span: Range<usize>,
     pub granted_as: FieldName,
+    /// The checkbox by which a rule's owner asks; `None` for an approval that asks by its own condition.
+    pub requested_by: Option<FieldName>,
     pub approval: ApprovalKey,
     /// Where a rule names the approval; `None` for the approval's own section.
     pub asks_at: Option<Range<usize>>,
@@ -47,9 +49,15 @@ impl Grant {
     }
 }
 
-/// A checkbox that two approvals tick tells nobody who granted what.
+/// A checkbox that two approvals tick tells nobody who granted what; one by which somebody asks would be set back.
 pub(super) fn check_grants(grants: &[Grant], faults: &mut Vec<Fault>) {
     for (place, grant) in grants.iter().enumerate() {
+        let asks = |other: &&Grant| other.requested_by.as_ref() == Some(&grant.granted_as) && other.meets(grant);
+        if let Some(other) = grants.iter().filter(|other| other.path != grant.path).find(asks) {
+            let message = format!("`{}` is the checkbox that asks in `[{}]`", grant.granted_as, other.path);
+            let help = "the checkbox that only the approval ticks is another one than the rep's";
+            faults.push(Fault::new(&grant.source, grant.span.clone(), message).help(help));
+        }
         let twin = grants.iter().take(place).find(|other| {
             other.granted_as == grant.granted_as && other.approval != grant.approval && other.meets(grant)
         });

@@ -75,6 +75,7 @@ pub(super) fn read(key: &str, section: &Section<'_>, reading: &mut Reading<'_>) 
             source: Arc::clone(section.source),
             span,
             granted_as: extension.granted_as.clone(),
+            requested_by: Some(extension.requested_by.clone()),
             approval: extension.approval.clone(),
             asks_at: Some(asks_at),
             connections: rule.connections.clone(),

@@ -250,6 +250,16 @@ fn every_fault_of_an_extension_has_its_place_and_its_way_out() {
             ("an approval where none is defined", RULE.to_owned()),
             ("an unknown word", whole.replace("grants =", "refused = \"keep\"\ngrants =")),
             (
+                "checkboxes that grant in one rule and ask in another",
+                format!(
+                    "{whole}{}",
+                    RULE.replace("rule.proposal", "rule.offer")
+                        .replace("requested_by", "granted_by")
+                        .replace("granted_as", "requested_by")
+                        .replace("granted_by", "granted_as")
+                ),
+            ),
+            (
                 "one checkbox of two approvals",
                 format!(
                     "{whole}{}[approval.other]\n[[approval.other.step]]\napprover = \"role:deal-desk\"\n",
