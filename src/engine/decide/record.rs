@@ -397,10 +397,18 @@ impl<'a> Sitting<'a> {
         });
     }
 
+    fn keep_shared_boxes(&mut self) {
+        let RecordCase { record, clocks, requests, .. } = &mut self.case;
+        if let Some(record) = record {
+            request::Beside { desk: self.desk, id: self.id, record, clocks }.keep_boxes(requests, &mut self.out);
+        }
+    }
+
     /// Decides the updates of tasks and the next wake-up.
     fn conclude(mut self) -> Decision {
         let now = self.desk.now;
         self.catch_up();
+        self.keep_shared_boxes();
         self.note_facts(facts::Moment { at: now, before: None });
         for (key, request) in &mut self.case.requests {
             request::tend(self.desk, self.id, key, request, &mut self.out);

@@ -9,6 +9,7 @@ use dealclock_model::{ApprovalKey, ConnectionId, FieldName};
 use toml_edit::TableLike;
 
 use super::Catalogs;
+use crate::rules::Approval;
 use crate::suggest;
 
 /// The approvals that the rules of a file name, whether or not those rules are right.
@@ -67,6 +68,26 @@ pub(super) fn check_grants(grants: &[Grant], faults: &mut Vec<Fault>) {
         let message = format!("`{}` is ticked by `[approval.{}]` already{purpose}", grant.granted_as, twin.approval);
         let help = format!("use one approval for both, or a checkbox of its own for `[{}]`", grant.path);
         faults.push(Fault::new(&grant.source, grant.span.clone(), message).help(help));
+    }
+}
+
+/// A box that a decision itself sets would ask again after every decision.
+pub(super) fn check_reopening<'a>(
+    grants: &[Grant],
+    approval: impl Fn(&ApprovalKey) -> Option<&'a Approval>,
+    faults: &mut Vec<Fault>,
+) {
+    for grant in grants {
+        let material = approval(&grant.approval).map(|approval| approval.reopens_when.as_slice()).unwrap_or_default();
+        let set = |field: &FieldName| *field == grant.granted_as || Some(field) == grant.requested_by.as_ref();
+        if let Some(material) = material.iter().find(|material| set(&material.field)) {
+            let message = format!(
+                "`{}` is set by a decision, and `reopens_when` of `[approval.{}]` asks again when it changes",
+                material.field, grant.approval
+            );
+            let help = "take it out of `reopens_when`: it is for what people change, such as \"amount up\"";
+            faults.push(Fault::new(&grant.source, grant.span.clone(), message).help(help));
+        }
     }
 }
 

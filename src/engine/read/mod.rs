@@ -204,6 +204,8 @@ impl<'a> Reading<'a> {
 
     fn check_links(&mut self) {
         links::check_grants(&self.grants, &mut self.faults);
+        let approval = |key: &ApprovalKey| self.approvals.get(key.as_str());
+        links::check_reopening(&self.grants, approval, &mut self.faults);
         let runs_on = |key: &ApprovalKey| self.approvals.get(key.as_str())?.connections.as_deref();
         links::check_connections(&self.grants, self.catalogs, runs_on, &mut self.faults);
     }

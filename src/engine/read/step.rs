@@ -71,6 +71,10 @@ fn read_one(
     let timeout = read_timeout(section, faults);
     let ends = timeout.as_ref().map_or(TIMEOUT, |(_, after)| after.value);
     for at in &remind {
+        if at.value.count == 0 {
+            let fault = section.fault(at.span.clone(), "a reminder that comes together with the question");
+            faults.push(fault.help("write at least one: `remind = [\"1d\"]`"));
+        }
         check_order(section, "a reminder", at, ends, faults);
     }
     if let Some((_, after)) = &escalate {

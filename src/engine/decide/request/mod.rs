@@ -10,6 +10,7 @@ mod ask;
 mod due;
 mod hear;
 mod open;
+mod shared;
 mod steps;
 mod succession;
 mod tend;
@@ -29,6 +30,7 @@ use dealclock_model::{
 use super::Desk;
 use crate::rules::{Approval, Asking, Extension, ReasonFields, Rule, Who};
 
+pub(super) use shared::Beside;
 pub(super) use tend::{abandon, settle_abandoned, tend};
 
 /// The slot of writes to the record itself.

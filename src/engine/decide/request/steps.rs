@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dealclock_model::effect::TaskStatus;
 use dealclock_model::request::{Approver, StepProgress};
-use dealclock_model::{Happened, PersonId, Request, Ruling, SlotName, Way, What};
+use dealclock_model::{Happened, PersonId, Request, Ruling, SlotName, StepName, Way, What};
 
 use super::open::close_tasks;
 use super::{Hearing, Word, is_of};
@@ -25,7 +25,12 @@ impl<'a> Hearing<'a> {
     /// `last` is who approved the step before, and how.
     pub(super) fn begin_step(&self, request: &mut Request, from: usize, last: Option<Word<'_>>, out: &mut Draft) {
         let row = self.row();
+        let begun: BTreeSet<StepName> = request.steps.iter().map(|step| step.name.clone()).collect();
         for (place, step) in self.approval.steps.iter().enumerate().skip(from) {
+            // An edited approval may list a step again that was passed already.
+            if begun.contains(&step.name) {
+                continue;
+            }
             if step.when.as_ref().is_some_and(|when| !when.eval(&row).holds()) {
                 let why = format!("`{}` is passed over: its condition does not hold", step.name);
                 self.say(request, None, What::NotApplicable, why, out);
@@ -174,7 +179,8 @@ impl<'a> Hearing<'a> {
         }
         let next = request.step as usize + 1;
         let row = self.row();
-        let mut more = self.approval.steps.iter().skip(next);
+        let begun = |step: &&ApprovalStep| request.steps.iter().any(|known| known.name == step.name);
+        let mut more = self.approval.steps.iter().skip(next).filter(|step| !begun(step));
         if more.any(|step| step.when.as_ref().is_none_or(|when| when.eval(&row).holds())) {
             let who = word.by.map_or("nobody known", |person| self.name(person));
             self.say(request, Some(&name), What::Voted, format!("{who} approved; the next step is asked"), out);
@@ -187,7 +193,12 @@ impl<'a> Hearing<'a> {
     pub(in crate::decide) fn follow_approval(&self, request: &mut Request, out: &mut Draft) {
         request.approval_version = self.approval.version;
         request.approval = self.approval.key.clone();
-        if !request.is_open() || self.step(request).is_some() {
+        if !request.is_open() {
+            return;
+        }
+        let present = request.steps.last().map(|step| &step.name);
+        if let Some(place) = self.approval.steps.iter().position(|step| Some(&step.name) == present) {
+            request.step = u32::try_from(place).unwrap_or(u32::MAX);
             return;
         }
         let why = "its step is no longer in the approval; it is asked anew from the first";

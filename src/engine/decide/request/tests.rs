@@ -195,6 +195,28 @@ fn an_edited_approval_without_the_present_step_asks_anew() {
 }
 
 #[test]
+fn an_edit_back_and_forth_asks_for_no_step_twice() {
+    let step = |name: &str| format!("[[approval.a.step]]\nname = \"{name}\"\napprover = \"owner.manager\"\n");
+    let both = steps(&format!("{}{}", step("one"), step("two")));
+    let edit = |approval: &str| Edit(format!("{}{approval}", super::room::RULE));
+    let deeds = [
+        asked(),
+        ("2026-06-02 12:00", edit(&steps(&step("two")))),
+        ("2026-06-02 13:00", edit(&both)),
+        ("2026-06-02 14:00", Say("boss", "two", Approve)),
+    ];
+    let written = [
+        "task one/ask to boss",
+        "task two/ask to boss",
+        "one/ask/close",
+        "request_approved = true",
+        "task told to rep",
+        "two/ask/close",
+    ];
+    check(&both, &deeds, &written, "granted");
+}
+
+#[test]
 fn a_task_completed_without_an_outcome_is_asked_again_once() {
     let manager = steps("[[approval.a.step]]\napprover = \"owner.manager\"\n");
     let deeds = [

@@ -241,6 +241,10 @@ fn every_fault_of_an_extension_has_its_place_and_its_way_out() {
             ("a box that is no checkbox", whole.replace("\"complex\"", "\"amount\"")),
             ("a box that is unknown", whole.replace("\"request_approved\"", "\"request_aproved\"")),
             ("a box of the CRM's own", whole.replace("\"request_approved\"", "\"is_won\"")),
+            (
+                "a decision that asks again",
+                whole.replace("[approval.more-time]", "[approval.more-time]\nreopens_when = [\"request_approved\"]"),
+            ),
             ("one box for both", whole.replace("\"request_approved\"", "\"complex\"")),
             ("a wish that is no date", whole.replace("grants =", "wanted_until = \"delay_reason\"\ngrants =")),
             ("a grant of no more than the deadline", whole.replace("10d", "5d")),
@@ -353,6 +357,7 @@ fn every_fault_of_a_step_has_its_place_and_its_way_out() {
             ("an escalation to those who are asked", managed("escalate = { after = \"2d\", to = \"owner.manager\" }")),
             ("an escalation to the owner", managed("escalate = { after = \"2d\", to = \"owner\" }")),
             ("an escalation without keys", managed("escalate = {}")),
+            ("a reminder at once", managed("remind = [\"0d\", \"1d\"]")),
             ("a time-out of nothing", managed("timeout = { after = \"0d\", outcome = \"refuse\" }")),
             ("an unknown outcome", managed("timeout = { after = \"5d\", outcome = \"reject\" }")),
             ("working time without a calendar", managed("remind = [\"1bd\"]\ntimeout = { after = \"5bd\" }")),
