@@ -29,7 +29,7 @@ pub(super) fn meaning(what: What) -> &'static str {
         What::Stale => "it was known already, or newer facts were",
         What::Applied => "the CRM, or the mail server, has it",
         What::Refused => "the CRM, or the mail server, does not take it, and it is not tried again",
-        What::LeftAlone => "what a person changed or deleted stays as they left it",
+        What::LeftAlone => "it stays as it is: a person changed or deleted it, or another request goes by it",
         What::Recovered => "what an earlier store had written was read back from the CRM",
         What::Absorbed => "the steps of the record that was merged into this one count as sent",
         What::Requested => "somebody asked for a decision",
