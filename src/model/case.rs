@@ -247,6 +247,9 @@ pub struct Clock {
     /// Held by the storm guard, at the longest until this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Instant>,
+    /// Until then the storm guard may still hold a clock that has just started, and nobody is asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<Instant>,
     /// The backlog policy or the answer to a storm was to leave this episode alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignored: bool,

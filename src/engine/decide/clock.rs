@@ -1,5 +1,6 @@
 //! The transitions of one clock: it begins, goes on, falls silent, is met, violated, withdrawn, planned anew, or ends.
 
+use chrono::Duration;
 use dealclock_model::case::{Clock, ClockState, Ended, EndedBy, RecordCase, StepFate, StepState, Violation};
 use dealclock_model::{CaseId, Event, Instant, PersonId, What};
 
@@ -8,6 +9,10 @@ use super::plan::LATE;
 use super::words::{ending, last_in_time, moment};
 use super::{Draft, absorb, tasks};
 use crate::rules::Backlog;
+use crate::time::local::later;
+
+/// So long the storm guard has for its word on a clock that has just started.
+const ADMISSION: Duration = Duration::seconds(10);
 
 impl Matter<'_> {
     /// Begins an episode: after `previous`, or as the first one.
@@ -47,6 +52,7 @@ impl Matter<'_> {
             ended: None,
             violation: None,
             held: None,
+            waits_until: None,
             ignored: false,
             without_blame: false,
             rule_version: self.rule.version,
@@ -83,6 +89,7 @@ impl Matter<'_> {
                 self.give_up(&mut clock, None, since, "lay before the rule began to apply", out);
                 let intake = CaseId::Intake { connection: self.id.connection.clone(), rule: self.rule.key.clone() };
                 out.posts.push((intake, Event::Entered { record: self.id.clone(), at: now }));
+                clock.waits_until = Some(later(now, ADMISSION));
             }
         }
         clock

@@ -62,9 +62,9 @@ fn is_open_ended(clock: &Clock) -> bool {
         }
 }
 
-/// A stopped rule, and a clock held by the storm guard, ask nobody yet; but whoever asks waits in silence.
+/// A stopped rule, and a clock that the storm guard holds or may hold yet, ask nobody; but whoever asks waits in silence.
 fn must_wait(m: &Matter<'_>, clock: &Clock) -> bool {
-    m.is_stopped() || clock.held.is_some()
+    m.is_stopped() || clock.held.is_some() || clock.waits_until.is_some_and(|until| m.now() < until)
 }
 
 /// Whether the rep asks for more time.
@@ -163,9 +163,14 @@ fn is_granted(record: &Record, extension: &Extension) -> bool {
 
 /// Opens what could not be opened while the clock was held or its rule stopped.
 pub(super) fn catch_up(m: &Matter<'_>, case: &mut RecordCase, clock: &mut Clock, out: &mut Draft) {
-    let waited = clock.state == ClockState::Silenced && !must_wait(m, clock);
-    let open = case.requests.get(&m.rule.key).is_some_and(Request::is_open);
-    if m.rule.extension.is_some() && waited && !open {
+    let known = case.requests.get(&m.rule.key).filter(|request| request.episode == clock.episode);
+    let waited = match clock.state {
+        ClockState::Silenced => !known.is_some_and(Request::is_open),
+        // Asked for before anybody could be asked, after the deadline.
+        ClockState::Violated => known.is_none(),
+        ClockState::Running | ClockState::Met | ClockState::MetLate | ClockState::Void => false,
+    };
+    if m.rule.extension.is_some() && waited && !must_wait(m, clock) {
         let turn = Turn { before: None, at: m.now(), first: false };
         follow(m, case, clock, turn, out);
     }

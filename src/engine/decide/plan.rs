@@ -146,8 +146,9 @@ impl<'a> Matter<'a> {
                 let step = self.coming_steps(clock).first().map(|coming| coming.at);
                 Some(step.map_or(clock.deadline, |step| step.min(clock.deadline)))
             }
-            (ClockState::Silenced, held) => held,
-            (ClockState::Met | ClockState::Violated | ClockState::MetLate | ClockState::Void, _) => None,
+            (ClockState::Silenced, Some(until)) => Some(until),
+            (ClockState::Silenced | ClockState::Violated, _) => clock.waits_until.filter(|until| self.now() < *until),
+            (ClockState::Met | ClockState::MetLate | ClockState::Void, _) => None,
         }
     }
 
