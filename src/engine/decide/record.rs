@@ -35,6 +35,7 @@ pub(super) fn decide(desk: Desk<'_>, id: &RecordRef, case: &RecordCase, event: &
         Event::Due { as_of, waited } => sitting.come_due(*as_of, *waited),
         Event::Settled { effect, outcome } => {
             sitting.settle(*effect, outcome);
+            shadow::say_no_more(desk, *effect, outcome, &mut sitting.out);
         }
         Event::RulesChanged => sitting.judge_anew(),
         Event::PersonChanged => sitting.follow_persons(),

@@ -1,10 +1,20 @@
 //! Rules that run in shadow: everything is decided and journalled, and nothing leaves.
 
-use dealclock_model::{CaseId, Effect, Entry, Event, Outcome, People, PersonId, Receipt, What, Write};
+use dealclock_model::{CaseId, Effect, EffectId, Entry, Event, Outcome, People, PersonId, Receipt, What, Write};
 
 use super::recipient::name;
 use super::{Desk, Draft};
 use crate::rules::Mode;
+
+/// Says nothing of effects that went on as if they had been written: that they would have been is in the journal already.
+pub(super) fn say_no_more(desk: Desk<'_>, effect: EffectId, outcome: &Outcome, out: &mut Draft) {
+    let Outcome::Applied(Receipt { id: None, .. }) = outcome else { return };
+    out.journal.retain(|entry| {
+        let rule = entry.rule.as_ref().and_then(|rule| desk.rules.by_key.get(rule));
+        let in_shadow = rule.is_some_and(|rule| rule.mode == Mode::Shadow);
+        entry.what != What::Applied || entry.effect != Some(effect) || !in_shadow
+    });
+}
 
 /// Keeps back the effects of rules that run in shadow: the journal tells what would have been written, and the case goes on
 /// as if it had been.
@@ -55,7 +65,8 @@ mod tests {
         bench.due("2026-06-05 09:00");
         bench.due("2026-06-07 00:00");
         assert!(bench.effects.is_empty());
-        assert_eq!(bench.words.iter().filter(|what| **what == What::Shadowed).count(), 2);
+        let said = |word| bench.words.iter().filter(|what| **what == word).count();
+        assert_eq!((said(What::Shadowed), said(What::Applied)), (2, 0));
         assert!(bench.clock().unsettled.is_empty() && bench.clock().tasks.is_empty());
         // The reminders count as having reached the owner.
         assert!(bench.clock().violation.as_ref().unwrap().enforceable);
