@@ -89,7 +89,8 @@ impl Hearing<'_> {
             asks: true,
         };
         let for_whom = approver.acts_for.as_ref().map(|person| format!(", who acts for {}", self.name(person)));
-        let why = format!("{} is asked{}", self.name(&approver.person), for_whom.unwrap_or_default());
+        let once_more = if occasion.starts_with("remind") || occasion == "again" { " once more" } else { "" };
+        let why = format!("{} is asked{once_more}{}", self.name(&approver.person), for_whom.unwrap_or_default());
         self.say(request, Some(&message.step), What::Asked, why, out);
         self.send(request, &message, via, out);
     }
