@@ -100,18 +100,21 @@ impl Tally {
             let by_share = right.ratio().cmp(&left.ratio());
             by_share.then(right.whole.cmp(&left.whole)).then_with(|| a.cmp(b))
         });
-        let rows = reps.iter().map(|(owner, share)| (order.person(owner.as_ref()), *share));
+        // Whoever is nobody is asked nothing.
+        let marks = |owner: &Option<PersonId>, share| owner.is_some() && is_marked(order, share);
+        let rows = reps.iter().map(|(owner, share)| (order.person(owner.as_ref()), *share, marks(owner, *share)));
         let reps_section = section("reps", "By rep", NOTE, rows, order, true);
-        let team_rows = by_team.iter().map(|(team, share)| (order.team_name(team.as_ref()), *share));
+        let team_rows = by_team.iter().map(|(team, share)| (order.team_name(team.as_ref()), *share, false));
         let note =
             "The cases of the team's reps together; one that two of them owned counts for both. Teams are not marked.";
         let teams = section("teams", "By team", note, team_rows, order, false);
         let marked: Vec<Marked> = reps
             .iter()
-            .filter(|(_, share)| is_marked(order, *share))
+            .filter(|(owner, share)| marks(owner, *share))
             .filter_map(|(owner, share)| Some(Marked { person: (*owner).clone()?, share: *share }))
             .collect();
-        let summary = summary(order, &reps, &marked);
+        let people = reps.iter().filter(|(owner, _)| owner.is_some()).count();
+        let summary = summary(order, people, &marked);
         let odd = odd(order, self.odd);
         Sheet { marked, ..order.sheet(summary, vec![reps_section, teams, odd]) }
     }
@@ -129,14 +132,13 @@ fn section(
     key: &'static str,
     title: &'static str,
     note: &'static str,
-    rows: impl Iterator<Item = (String, Share)>,
+    rows: impl Iterator<Item = (String, Share, bool)>,
     order: &Order<'_>,
     marks: bool,
 ) -> Section {
     let mut section = Section::new(key, title, note, &COLUMNS);
     let mut bars = Vec::new();
-    for (name, share) in rows {
-        let marked = marks && is_marked(order, share);
+    for (name, share, marked) in rows {
         let (low, high) = share
             .interval()
             .map_or((Cell::Empty, Cell::Empty), |(low, high)| (Cell::Fraction(low), Cell::Fraction(high)));
@@ -166,10 +168,10 @@ fn odd(order: &Order<'_>, odd: BTreeMap<Option<PersonId>, [u64; 3]>) -> Section 
     section
 }
 
-fn summary(order: &Order<'_>, reps: &[(&Option<PersonId>, Share)], marked: &[Marked]) -> Vec<String> {
+fn summary(order: &Order<'_>, reps: usize, marked: &[Marked]) -> Vec<String> {
     let mark = (order.mark * rust_decimal::Decimal::ONE_HUNDRED).normalize();
     let mut lines =
-        vec![format!("{} of {} reps with open opportunities are at the mark of {mark} %.", marked.len(), reps.len())];
+        vec![format!("{} of {reps} reps with open opportunities are at the mark of {mark} %.", marked.len())];
     lines.extend(marked.iter().take(10).map(|Marked { person, share }| {
         format!("{}: {} ({} of {})", order.person(Some(person)), share.percent(), share.part, share.whole)
     }));

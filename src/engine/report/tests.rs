@@ -266,6 +266,18 @@ fn a_rep_has_the_complex_share_of_what_they_owned_while_it_was_open_in_the_perio
 }
 
 #[test]
+fn opportunities_of_nobody_stand_in_the_report_and_are_no_rep_at_the_mark() {
+    let cases = [
+        (1, lasting(Spell { owner: None, ..spell(1, "ann", true, true) })),
+        (2, lasting(Spell { owner: None, ..spell(1, "ann", true, true) })),
+        (3, lasting(spell(1, "ann", true, false))),
+    ];
+    let sheet = sheet(ReportKind::ComplexShare, &cases, &[]);
+    assert_eq!(rows(&sheet, "reps")[0], "(nobody)|2|2|100.0 %|0.34|1.00|false");
+    assert_eq!((sheet.marked.len(), sheet.summary[0].contains("0 of 1 reps")), (0, true), "{:?}", sheet.summary);
+}
+
+#[test]
 fn what_looks_odd_is_told_by_rep_without_a_verdict() {
     let facts = [
         (1, fact(1, "ann", Happened::ComplexLate)),
