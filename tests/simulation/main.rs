@@ -9,7 +9,7 @@ mod world;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chrono::Duration;
-use dealclock_sandbox::audit::{Matter, Tolerance};
+use dealclock_sandbox::audit::{Matter, Tolerance, audit, digests, messages};
 use dealclock_sandbox::company::CompanyOptions;
 use dealclock_sandbox::{Crm, Fault, FaultRule, When};
 use rand::rngs::StdRng;
@@ -24,13 +24,22 @@ struct Run {
     asked: u64,
     granted: u64,
     set_back: u64,
+    /// Requests that people decided in the CRM's own approval process.
+    in_process: u64,
+    /// Discounts that one person approved, and those that took two.
+    discounts: u64,
+    discounts_twice: u64,
+    /// Questions why a deal is late, digests and reports, each as it was read in the CRM.
+    reasons: usize,
+    digests: usize,
+    reports: usize,
     faults: u64,
     crashes: u32,
     trace: u64,
 }
 
 /// Where trouble may come from; each fault befalls calls with its own small chance.
-fn misfortunes(crm: Crm) -> Vec<FaultRule> {
+fn misfortunes(crm: Crm, has_process: bool) -> Vec<FaultRule> {
     let status = |code, applied| Fault::Status { code, retry_after: None, applied };
     let limited = Fault::Status { code: 429, retry_after: Some("7".to_owned()), applied: false };
     let everywhere = [
@@ -52,6 +61,13 @@ fn misfortunes(crm: Crm) -> Vec<FaultRule> {
         Fault::Reorder,
         Fault::Missing { results: 1 },
     ];
+    let of_submissions = [
+        Fault::Drop { applied: true },
+        Fault::Hang { applied: true },
+        status(502, true),
+        Fault::Html { applied: true },
+        Fault::Truncate,
+    ];
     let of_updates = [Fault::Drop { applied: true }, status(502, true), Fault::Partial { every: 2 }];
     // One reads by searches, which are posted; the other by queries, which are not.
     let (creations, updates, method) = match crm {
@@ -68,7 +84,9 @@ fn misfortunes(crm: Crm) -> Vec<FaultRule> {
     let creations = of_creations.into_iter().map(|fault| rule(Some(creations), 0.08, fault));
     let others = everywhere.into_iter().map(|fault| rule(None, 0.004, fault));
     let updates = of_updates.into_iter().map(|fault| rule(Some(updates), 0.05, fault));
-    creations.chain(updates).chain(others).collect()
+    let submissions = of_submissions.into_iter().filter(|_| has_process);
+    let submissions = submissions.map(|fault| rule(Some("sf.approvals"), 0.1, fault));
+    creations.chain(updates).chain(others).chain(submissions).collect()
 }
 
 /// What befalls a run.
@@ -82,12 +100,14 @@ enum Trouble {
     FaultsAndCrashes,
 }
 
-/// One run.
+/// One run; every second company decides about more time in Salesforce's own approval process.
 async fn simulate(crm: Crm, seed: u64, trouble: Trouble) -> Run {
-    let options = CompanyOptions { days: 10, reps: 6, standing: 16, deals_per_day: 5, ..CompanyOptions::default() };
+    let has_process = crm == Crm::Salesforce && seed.is_multiple_of(2);
+    let options =
+        CompanyOptions { days: 10, reps: 6, standing: 16, deals_per_day: 5, has_process, ..CompanyOptions::default() };
     let mut world = World::new(crm, seed, &options).await;
     if trouble != Trouble::None {
-        world.sandbox.set_faults(misfortunes(crm));
+        world.sandbox.set_faults(misfortunes(crm, has_process));
     }
     let mut chance = StdRng::seed_from_u64(seed);
     let mut crashes = 0;
@@ -101,7 +121,9 @@ async fn simulate(crm: Crm, seed: u64, trouble: Trouble) -> Run {
 
     let grace = if trouble == Trouble::None { Duration::minutes(10) } else { Duration::minutes(45) };
     let tolerance = Tolerance { grace, ..Tolerance::usual(world.company.start) };
-    let report = world.audit(&tolerance);
+    let dump = world.sandbox.dump();
+    let rule = world.rule(&dump);
+    let report = audit(&dump, &rule, &tolerance);
     let wrong: Vec<_> = report.faults().collect();
     assert!(wrong.is_empty(), "{crm:?}, seed {seed}: {wrong:#?}");
     assert_eq!((report.reminders_duplicate, report.reminders_missing), (0, 0), "{crm:?}, seed {seed}");
@@ -109,12 +131,18 @@ async fn simulate(crm: Crm, seed: u64, trouble: Trouble) -> Run {
     let bad = |status: u16| !(200..300).contains(&status) && status != 404 && status != 400;
     let faults = calls.statuses.iter().filter(|(status, _)| bad(**status)).map(|(_, count)| count).sum();
     let mut trace = DefaultHasher::new();
-    serde_json::to_string(&world.sandbox.dump()).unwrap().hash(&mut trace);
+    serde_json::to_string(&dump).unwrap().hash(&mut trace);
     Run {
         reminders: report.reminders_created,
         asked: report.requests.asked,
         granted: report.requests.granted,
         set_back: report.requests.set_back,
+        in_process: report.requests.decided_in_process,
+        discounts: report.requests.discounts_granted,
+        discounts_twice: report.requests.discounts_granted_twice,
+        reasons: messages(&dump, &rule, "Why was ").len(),
+        digests: digests(&dump, &rule).len(),
+        reports: messages(&dump, &rule, "Complex share").len(),
         faults,
         crashes,
         trace: trace.finish(),
@@ -149,11 +177,24 @@ async fn through_faults_and_crashes_every_reminder_appears_once(crm: Crm) {
         total.asked += run.asked;
         total.granted += run.granted;
         total.set_back += run.set_back;
+        total.in_process += run.in_process;
+        total.discounts += run.discounts;
+        total.discounts_twice += run.discounts_twice;
+        total.reasons += run.reasons;
+        total.digests += run.digests;
+        total.reports += run.reports;
         total.faults += run.faults;
         total.crashes += run.crashes;
     }
     assert!(total.reminders >= 150 && total.faults >= 50 && total.crashes >= 20, "vacuous: {total:?}");
     assert!(total.asked >= 25 && total.granted >= 8 && total.set_back >= 2, "vacuous: {total:?}");
+    assert!(total.discounts >= 10 && total.discounts_twice >= 4, "vacuous: {total:?}");
+    assert!(total.reasons >= 30 && total.digests >= 50 && total.reports >= 5, "vacuous: {total:?}");
+    let in_process = match crm {
+        Crm::HubSpot => total.in_process == 0,
+        Crm::Salesforce => total.in_process >= 8,
+    };
+    assert!(in_process, "vacuous: {total:?}");
 }
 
 async fn the_same_seed_gives_the_same_trace(crm: Crm) {

@@ -18,8 +18,9 @@ use dealclock_daemon::runtime::{Runtime, Step};
 use dealclock_model::Instant;
 use dealclock_sandbox::audit::{AuditReport, AuditedRule, Tolerance, audit};
 use dealclock_sandbox::company::{ACCOUNT_ZONE, Company, CompanyOptions};
+use dealclock_sandbox::dump::Dump;
 use dealclock_sandbox::time::Director;
-use dealclock_sandbox::{Crm, Dropped, Limits, Options, OrgLimits, OrgOptions, Sandbox};
+use dealclock_sandbox::{ApprovalProcess, Crm, Dropped, Limits, Options, OrgLimits, OrgOptions, OrgUser, Sandbox};
 
 #[path = "../../src/demo/files.rs"]
 mod files;
@@ -74,6 +75,9 @@ impl World {
         let entrance = files::Entrance::Token(TOKEN);
         let link = files::Link { name: "acme", crm, company: &company, address: ADDRESS, entrance };
         files::write(directory.path(), &[link]).unwrap();
+        if company.has_process {
+            decide_in_process(directory.path());
+        }
         let loaded = load(directory.path());
         make_fields(&loaded, &sandbox, &company).await;
         let store = directory.path().join("store");
@@ -143,7 +147,12 @@ impl World {
     /// What the auditor says, who knows nothing of the daemon.
     pub fn audit(&self, tolerance: &Tolerance) -> AuditReport {
         let dump = self.sandbox.dump();
-        audit(&dump, &AuditedRule::running_example(&self.company, &dump), tolerance)
+        audit(&dump, &self.rule(&dump), tolerance)
+    }
+
+    /// The rule in plain terms, as an auditor knows it.
+    pub fn rule(&self, dump: &Dump) -> AuditedRule {
+        AuditedRule::running_example(&self.company, dump)
     }
 }
 
@@ -161,9 +170,27 @@ fn sandbox(crm: Crm, seed: u64, company: &Company) -> Sandbox {
             seed,
             commit_lag: LAG,
             limits: OrgLimits { daily: None, tells_bursts: false },
+            // A process locks what is handed in, so whoever is to tick checkboxes there must be let.
+            user: OrgUser { modify_all: company.has_process, ..OrgUser::default() },
+            approvals: company.has_process.then(|| process(seed)).into_iter().collect(),
             ..OrgOptions::new(TOKEN, company.founded)
         }),
     }
+}
+
+/// Requests for more time go to the manager of whoever asks; in some companies the process ticks the checkbox itself.
+fn process(seed: u64) -> ApprovalProcess {
+    let ticks = seed.is_multiple_of(4).then(|| "Request_Approved__c".to_owned());
+    ApprovalProcess { ticks: ticks.into_iter().collect(), ..ApprovalProcess::complex_deal() }
+}
+
+/// Lets the rule file hand requests for more time in at the CRM's own approval process.
+fn decide_in_process(directory: &Path) {
+    let path = directory.join("rules/proposal.toml");
+    let rules = std::fs::read_to_string(&path).unwrap();
+    let section = "[approval.more-time]\n";
+    assert!(rules.contains(section), "the running example has another way out");
+    std::fs::write(path, rules.replace(section, &format!("{section}native = true\n"))).unwrap();
 }
 
 fn kit() -> Kit {

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::discounts;
 use super::due;
 use super::episode::{Episode, Mode};
+use super::process;
 use super::quiet;
 use super::reminder::{Reminder, owed};
 use super::report::{AuditReport, Finding, Matter, ViolationFound};
@@ -39,7 +40,8 @@ pub(super) fn compare<'a>(ledger: &Ledger<'a>, tasks: &[Task<'a>]) -> AuditRepor
         report.details.push(found);
     }
     report.details.extend(requests::inspect(ledger, tasks, &mut report.requests));
-    report.details.extend(discounts::inspect(ledger, tasks));
+    report.details.extend(process::inspect(ledger, &mut report.requests));
+    report.details.extend(discounts::inspect(ledger, tasks, &mut report.requests));
     report.details.extend(quiet::inspect(ledger, tasks));
     report.tasks_completed = count(tasks.iter().filter(|task| task.completed_by_daemon_at().is_some()));
     report.violated = violations(ledger, tasks, &expected);

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::rule::AuditedRule;
+use super::run::Run;
 use super::task::Task;
 use super::words::Words;
 use crate::dump::{LifeEvent, RecordDump};
@@ -15,8 +16,10 @@ use crate::dump::{LifeEvent, RecordDump};
 pub(super) struct Deal<'a> {
     pub(super) record: &'a RecordDump,
     words: &'static Words,
-    /// When people decided about the deal: in its field, or in a task that asked them.
+    /// When people decided about the deal: in its field, in a task that asked them, or in the CRM's own process.
     decisions: BTreeSet<DateTime<Utc>>,
+    /// What became of it in the CRM's own approval process, in the order of the runs.
+    pub(super) runs: Vec<Run>,
     /// In order and without gaps, from the deal's creation to the end of what is known.
     pub(super) spells: Vec<Spell<'a>>,
 }
@@ -62,6 +65,7 @@ impl<'a> Deal<'a> {
     pub(super) fn read(
         record: &'a RecordDump,
         asking: &[&Task<'a>],
+        runs: Vec<Run>,
         rule: &AuditedRule,
         words: &'static Words,
         end: DateTime<Utc>,
@@ -74,12 +78,19 @@ impl<'a> Deal<'a> {
         starts.retain(|at| *at < end);
         let ends = starts.iter().copied().skip(1).chain([end]);
         let spells = starts.iter().zip(ends).map(|(from, to)| spell(record, rule, words, *from, to)).collect();
-        Deal { record, words, decisions: decisions(record, asking, rule, words), spells }
+        let mut decisions = decisions(record, asking, rule, words);
+        decisions.extend(runs.iter().filter_map(|run| run.decided).map(|decided| decided.at));
+        Deal { record, words, decisions, runs, spells }
     }
 
     /// When the decision was taken that the daemon has carried out by an instant; that instant where nobody decided.
     pub(super) fn decided_at(&self, asked: DateTime<Utc>, carried_out: DateTime<Utc>) -> DateTime<Utc> {
         self.decisions.range(asked..=carried_out).next_back().copied().unwrap_or(carried_out)
+    }
+
+    /// Whether nobody had decided between the asking and an instant.
+    pub(super) fn is_undecided_before(&self, asked: DateTime<Utc>, at: DateTime<Utc>) -> bool {
+        self.decisions.range(asked.min(at)..at).next().is_none()
     }
 
     /// The deal's name at an instant.

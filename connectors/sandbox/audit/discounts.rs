@@ -5,20 +5,21 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use super::report::{Finding, Matter};
+use super::report::{Finding, Matter, RequestsFound};
 use super::rule::AuditedDiscount;
 use super::task::{self, Task};
 use super::{Ledger, Told};
 use crate::dump::VersionDump;
 
-/// Everything that is wrong with discounts.
-pub(super) fn inspect(ledger: &Ledger<'_>, tasks: &[Task<'_>]) -> Vec<Finding> {
+/// Everything that is wrong with discounts; counts them.
+pub(super) fn inspect(ledger: &Ledger<'_>, tasks: &[Task<'_>], found: &mut RequestsFound) -> Vec<Finding> {
     let Some(discount) = &ledger.rule.discount else { return Vec::new() };
     let asking = task::asking(tasks);
     let mut findings = Vec::new();
     for (id, told) in &ledger.deals {
         let asking = asking.get(id).map_or(&[][..], Vec::as_slice);
         let case = Case { ledger, discount, told, asking };
+        case.count(found);
         findings.extend(case.not_asked().chain(case.undecided()).map(|what| Finding {
             what,
             deal: Some((*id).to_owned()),
@@ -38,7 +39,12 @@ struct Case<'c, 'a> {
     asking: &'c [&'c Task<'a>],
 }
 
-impl Case<'_, '_> {
+impl<'a> Case<'_, 'a> {
+    fn count(&self, found: &mut RequestsFound) {
+        found.discounts_granted += self.ours().count() as u64;
+        found.discounts_granted_twice += self.ours().filter(|version| self.needed_at(version.at) > 1).count() as u64;
+    }
+
     /// Discounts that stood long enough for somebody to be asked, and nobody was.
     fn not_asked(&self) -> impl Iterator<Item = Matter> {
         let versions = self.versions(&self.discount.field);
@@ -58,11 +64,15 @@ impl Case<'_, '_> {
 
     /// Approvals that the daemon ticked although not enough people had approved.
     fn undecided(&self) -> impl Iterator<Item = Matter> {
+        let undecided = self.ours().filter(|version| self.approved_by(version.at) < self.needed_at(version.at));
+        undecided.map(|_| Matter::GrantedUndecided)
+    }
+
+    /// Approvals that the daemon ticked.
+    fn ours(&self) -> impl Iterator<Item = &'a VersionDump> {
+        let by_hand = self.ledger.words.by_hand;
         let ticked = self.versions(&self.discount.granted_as).iter();
-        let ours = ticked
-            .filter(|version| version.value.as_deref() == Some("true") && version.source != self.ledger.words.by_hand);
-        ours.filter(|version| self.approved_by(version.at) < self.needed_at(version.at))
-            .map(|_| Matter::GrantedUndecided)
+        ticked.filter(move |version| version.value.as_deref() == Some("true") && version.source != by_hand)
     }
 
     /// How many people have approved by an instant.
@@ -82,7 +92,7 @@ impl Case<'_, '_> {
         usize::from(known > self.discount.one_above) + usize::from(known > self.discount.two_above)
     }
 
-    fn versions(&self, property: &str) -> &[VersionDump] {
+    fn versions(&self, property: &str) -> &'a [VersionDump] {
         self.told.deal.record.history.get(property).map_or(&[], Vec::as_slice)
     }
 }

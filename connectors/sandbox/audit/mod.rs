@@ -12,12 +12,14 @@ mod errands;
 mod hours;
 mod local;
 mod people;
+mod process;
 mod quiet;
 mod reading;
 mod reminder;
 mod report;
 mod requests;
 mod rule;
+mod run;
 mod stories;
 mod task;
 mod upkeep;
@@ -70,9 +72,11 @@ impl<'a> Ledger<'a> {
         let people = People::read(dump, rule, words);
         let records = dump.records.get(words.deals).map_or(&[][..], Vec::as_slice);
         let asking = task::asking(tasks);
+        let runs = run::read(dump);
         let deals = records.iter().map(|record| {
             let asking = asking.get(record.id.as_str()).map_or(&[][..], Vec::as_slice);
-            let deal = Deal::read(record, asking, rule, words, dump.at);
+            let runs = runs.get(record.id.as_str()).cloned().unwrap_or_default();
+            let deal = Deal::read(record, asking, runs, rule, words, dump.at);
             let (episodes, asked) = episode::episodes(&deal, &people, rule, tolerance);
             (record.id.as_str(), Told { deal, episodes, asked })
         });

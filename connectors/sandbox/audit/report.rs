@@ -35,7 +35,7 @@ pub struct AuditReport {
     pub violations_borderline: u64,
     /// Every violation, the borderline ones included, in order of time.
     pub violated: Vec<ViolationFound>,
-    /// What became of requests for more time.
+    /// What became of requests.
     #[serde(default)]
     pub requests: RequestsFound,
     /// Everything that is wrong, and every borderline case.
@@ -54,7 +54,7 @@ impl AuditReport {
     }
 }
 
-/// What became of requests for more time, by the checkboxes of the deals.
+/// What became of requests for more time, and of discounts, by the checkboxes of the deals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestsFound {
     /// How often somebody waited for a decision.
@@ -65,6 +65,15 @@ pub struct RequestsFound {
     pub refused: u64,
     /// Grants that a person had ticked and the daemon set back.
     pub set_back: u64,
+    /// Requests about which the first word was a decision in the CRM's own approval process.
+    #[serde(default)]
+    pub decided_in_process: u64,
+    /// Discounts whose approval the daemon ticked.
+    #[serde(default)]
+    pub discounts_granted: u64,
+    /// Those of them that took two people.
+    #[serde(default)]
+    pub discounts_granted_twice: u64,
 }
 
 /// A violation of the rule.
@@ -129,6 +138,14 @@ pub enum Matter {
     GrantedUndecided,
     /// A grant that a person ticked and that still stands.
     TamperingStands,
+    /// A request that was not handed in at the CRM's own approval process.
+    NotHandedIn,
+    /// A request that was handed in there twice.
+    HandedInTwice,
+    /// A deal that was handed in there although nobody asked, or after the end of what was asked.
+    HandedInUnasked,
+    /// A decision in that process that changed nothing on the deal.
+    DecisionUnheeded,
     /// A second digest for one reader on one day.
     DigestTwice,
     /// A task of a rule that is on trial only.

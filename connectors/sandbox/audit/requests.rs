@@ -97,7 +97,9 @@ impl Case<'_, '_> {
             .versions(decision)
             .iter()
             .any(|version| self.by_hand(version) && version.at <= at && version.value.as_deref() == Some(granted));
-        by_task || by_field
+        let in_process = self.told.deal.runs.iter().filter_map(|run| run.decided);
+        let in_process = in_process.into_iter().any(|decided| decided.granted && decided.at <= at);
+        by_task || by_field || in_process
     }
 
     /// A grant that a person ticked and that the daemon has left standing for too long.

@@ -62,6 +62,8 @@ pub struct AuditedWayOut {
     pub decision: (String, String),
     /// The field of tasks in which a manager decides, with the value that grants.
     pub outcome: (String, String),
+    /// Whether every request is handed in at the CRM's own approval process.
+    pub in_process: bool,
 }
 
 /// The approval of discounts, in one step or two.
@@ -121,6 +123,7 @@ impl AuditedRule {
                 grace_days: 1,
                 decision: (decision.to_owned(), "Approved".to_owned()),
                 outcome: (outcome.to_owned(), "approved".to_owned()),
+                in_process: company.has_process && dump.crm == Crm::Salesforce,
             }),
             discount: Some(AuditedDiscount {
                 field: discount.to_owned(),

@@ -198,6 +198,8 @@ pub(super) struct Script<'a> {
     pub(super) colleague: &'a Member,
     pub(super) manager: &'a Member,
     pub(super) director: &'a Member,
+    /// Whether more time is decided about in the CRM's own approval process.
+    pub(super) has_process: bool,
     /// When it enters Open.
     pub(super) entered: DateTime<Utc>,
     /// The rep's date from which days are counted.
@@ -307,19 +309,19 @@ impl Script<'_> {
                 .stage(Stage::Lost),
             Course::DiscountSmall => {
                 let asked = self.wait(1..6).discount(12);
-                asked.manager_says(Word::Approved, 2..20).on(4..6, 10..18).stage(Stage::ProposalSent)
+                asked.manager_completes(Word::Approved, 2..20).on(4..6, 10..18).stage(Stage::ProposalSent)
             }
             Course::DiscountLarge => {
-                let asked = self.wait(1..6).discount(25).manager_says(Word::Approved, 2..20);
+                let asked = self.wait(1..6).discount(25).manager_completes(Word::Approved, 2..20);
                 asked.director_says(Word::Approved, 2..20).on(4..6, 10..18).stage(Stage::ProposalSent)
             }
             Course::DiscountRefused => {
-                let asked = self.wait(1..6).discount(12).manager_says(Word::Refused, 2..20);
+                let asked = self.wait(1..6).discount(12).manager_completes(Word::Refused, 2..20);
                 asked.wait(1..6).discount(5).on(4..6, 10..18).stage(Stage::ProposalSent)
             }
             Course::DiscountRaised => {
-                let granted = self.wait(1..6).discount(12).manager_says(Word::Approved, 2..10);
-                let asked = granted.wait(4..20).discount(25).manager_says(Word::Approved, 2..20);
+                let granted = self.wait(1..6).discount(12).manager_completes(Word::Approved, 2..10);
+                let asked = granted.wait(4..20).discount(25).manager_completes(Word::Approved, 2..20);
                 asked.director_says(Word::Approved, 2..20).on(5..6, 10..18).stage(Stage::ProposalSent)
             }
             Course::LoweredUnder => {

@@ -43,13 +43,16 @@ pub struct CompanyOptions {
     pub standing: u32,
     /// How many opportunities are opened on a working day; a quarter of that at the weekend.
     pub deals_per_day: u32,
+    /// Whether managers decide about more time in the CRM's own approval process, where it has one; some complete the task
+    /// that asks first. A deal is locked while it waits there: nobody decides in its fields.
+    pub has_process: bool,
 }
 
 impl Default for CompanyOptions {
     /// Ten days from Monday 2026-03-02; a run of 60 days sees the clocks change in America and in Europe.
     fn default() -> CompanyOptions {
         let start = Utc.with_ymd_and_hms(2026, 3, 2, 6, 0, 0).single().expect("UTC has no gaps");
-        CompanyOptions { start, days: 10, reps: 9, standing: 36, deals_per_day: 12 }
+        CompanyOptions { start, days: 10, reps: 9, standing: 36, deals_per_day: 12, has_process: false }
     }
 }
 
@@ -64,6 +67,8 @@ pub struct Company {
     pub end: DateTime<Utc>,
     /// Who works there.
     pub cast: Cast,
+    /// Whether more time is decided about in the CRM's own approval process.
+    pub has_process: bool,
     /// Everything that people do, in order of time; what lies before `start` is the past.
     pub timeline: Vec<TimedEdit>,
 }
@@ -79,7 +84,7 @@ impl Company {
         timeline.extend(plot::play(options, &cast, &mut rng));
         timeline.retain(|edit| edit.at < end);
         timeline.sort_by_key(|edit| edit.at);
-        Company { founded, start: options.start, end, cast, timeline }
+        Company { founded, start: options.start, end, cast, has_process: options.has_process, timeline }
     }
 
     /// The canonical stage names with the ids that mean them in a CRM, as a connection's configuration maps them.

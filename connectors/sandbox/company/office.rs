@@ -71,8 +71,21 @@ impl Script<'_> {
         self.set(DISCOUNT, percent.to_string())
     }
 
-    /// The rep's manager completes the task that asks, after some hours.
+    /// The rep's manager decides about more time, after some hours: completes the task that asks, or decides in the CRM's
+    /// approval process where there is one.
     pub(super) fn manager_says(&mut self, word: Word, after: Range<i64>) -> &mut Self {
+        if !self.has_process {
+            return self.manager_completes(word, after);
+        }
+        if self.rng.random_bool(0.3) {
+            // Whoever has completed the task ends the process as well, or the deal stays locked.
+            return self.manager_completes(word, after).manager_ends_process(word, 1..4);
+        }
+        self.manager_ends_process(word, after)
+    }
+
+    /// The rep's manager completes the task that asks, after some hours.
+    pub(super) fn manager_completes(&mut self, word: Word, after: Range<i64>) -> &mut Self {
         self.complete_asking(self.manager, word, after)
     }
 
@@ -81,8 +94,12 @@ impl Script<'_> {
         self.complete_asking(self.director, word, after)
     }
 
-    /// The rep's manager decides in the field of the deal, after some hours.
+    /// The rep's manager decides in the field of the deal, after some hours; in the CRM's approval process where there is
+    /// one, for it locks the deal with its fields.
     pub(super) fn manager_enters(&mut self, word: Word, after: Range<i64>) -> &mut Self {
+        if self.has_process {
+            return self.manager_ends_process(word, after);
+        }
         self.reads(self.manager, after);
         let value = match word {
             Word::Approved => "Approved",
@@ -90,6 +107,17 @@ impl Script<'_> {
         };
         let properties = Properties::from([(MANAGER_DECISION.to_owned(), value.to_owned())]);
         let edit = Edit::SetDeal { deal: self.deal(), properties, by: self.manager.user().to_owned() };
+        self.add(edit)
+    }
+
+    fn manager_ends_process(&mut self, word: Word, after: Range<i64>) -> &mut Self {
+        self.reads(self.manager, after);
+        let edit = Edit::DecideApproval {
+            deal: self.deal(),
+            granted: word == Word::Approved,
+            comment: "as we talked about".to_owned(),
+            by: self.manager.user().to_owned(),
+        };
         self.add(edit)
     }
 

@@ -136,6 +136,7 @@ impl<'a> Plot<'a> {
             colleague: self.choose_colleague(rep),
             manager: self.cast.manager_of(rep).unwrap_or(self.cast.director()),
             director: self.cast.director(),
+            has_process: self.options.has_process,
             entered,
             first_day: self.local_date(anchor, rep),
             now: anchor,

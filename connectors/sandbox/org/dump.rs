@@ -16,7 +16,7 @@ use crate::options::Crm;
 use crate::portal::instant::{Millis, iso, to_datetime};
 
 /// The types that are written down; the others follow from them, or never change.
-const WRITTEN: [Kind; 4] = [Kind::BusinessHours, Kind::Opportunity, Kind::Task, Kind::User];
+const WRITTEN: [Kind; 5] = [Kind::BusinessHours, Kind::Opportunity, Kind::ProcessInstance, Kind::Task, Kind::User];
 
 impl Org {
     /// Everything in the org, with the histories of all fields.

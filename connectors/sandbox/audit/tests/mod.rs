@@ -1,5 +1,6 @@
 //! Accounts written down by hand, and what the auditor must find in them.
 
+mod process;
 mod way_out;
 
 use std::collections::BTreeMap;

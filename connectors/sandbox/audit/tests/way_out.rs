@@ -3,14 +3,14 @@
 use super::*;
 use crate::company::{DISCOUNT, DISCOUNT_APPROVED, MANAGER_DECISION, OUTCOME, REQUEST_APPROVED};
 
-const MANAGER: &str = "41629713";
+pub(super) const MANAGER: &str = "41629713";
 /// When the rep ticks Complex: between both reminders.
-const ASKED: &str = "2026-03-04T15:00:00Z";
-const DECIDED: &str = "2026-03-04T20:00:00Z";
+pub(super) const ASKED: &str = "2026-03-04T15:00:00Z";
+pub(super) const DECIDED: &str = "2026-03-04T20:00:00Z";
 
 impl Account {
     /// The deal of a rule with a way out, once the first reminder has come.
-    fn with_way_out() -> Account {
+    pub(super) fn with_way_out() -> Account {
         let mut account = Account::with_open_deal();
         account.rule = AuditedRule {
             managers: BTreeMap::new(),
@@ -21,7 +21,7 @@ impl Account {
     }
 
     /// The rep asks, and the manager is told.
-    fn asked(self) -> Account {
+    pub(super) fn asked(self) -> Account {
         self.deal(ASKED, COMPLEX, "true").titled("2026-03-04T15:01:00Z", MANAGER, "Decide: more time", KEYS[0])
     }
 
@@ -34,13 +34,13 @@ impl Account {
     }
 
     /// The manager completes the task that asks.
-    fn decided(mut self, outcome: &str) -> Account {
+    pub(super) fn decided(mut self, outcome: &str) -> Account {
         self.set("tasks", "101", OUTCOME, at(DECIDED), outcome, "CRM_UI");
         self.complete(1, DECIDED, "CRM_UI")
     }
 
     /// The daemon changes the deal.
-    fn carried_out(mut self, when: &str, property: &str, value: &str) -> Account {
+    pub(super) fn carried_out(mut self, when: &str, property: &str, value: &str) -> Account {
         self.set("deals", "1", property, at(when), value, "INTEGRATION");
         self
     }
