@@ -106,18 +106,19 @@ async fn simulate(crm: Crm, seed: u64, trouble: Trouble) -> Run {
     let options =
         CompanyOptions { days: 10, reps: 6, standing: 16, deals_per_day: 5, has_process, ..CompanyOptions::default() };
     let mut world = World::new(crm, seed, &options).await;
+    let mut chance = StdRng::seed_from_u64(seed);
+    let mut crashes = 0;
+    let mut crash = || {
+        let now = trouble == Trouble::FaultsAndCrashes && crashes < 12 && chance.random_bool(0.0012);
+        crashes += u32::from(now);
+        now
+    };
+    // From its first sight of them the daemon counts standing deals, and only without faults is that the start.
+    world.settle(&mut crash).await;
     if trouble != Trouble::None {
         world.sandbox.set_faults(misfortunes(crm, has_process));
     }
-    let mut chance = StdRng::seed_from_u64(seed);
-    let mut crashes = 0;
-    world
-        .run(|| {
-            let now = trouble == Trouble::FaultsAndCrashes && crashes < 12 && chance.random_bool(0.0012);
-            crashes += u32::from(now);
-            now
-        })
-        .await;
+    world.run(&mut crash).await;
 
     let grace = if trouble == Trouble::None { Duration::minutes(10) } else { Duration::minutes(45) };
     let tolerance = Tolerance { grace, ..Tolerance::usual(world.company.start) };
@@ -218,4 +219,23 @@ async fn a_lost_store_brings_no_reminder_a_second_time(crm: Crm) {
     let doubled: Vec<_> = report.faults().filter(|finding| finding.what == Matter::Duplicate).collect();
     assert!(before >= 10 && report.reminders_created > before, "too little happened: {before}");
     assert!(doubled.is_empty(), "{doubled:#?}");
+}
+
+#[tokio::test]
+async fn what_a_process_locks_is_ticked_as_soon_as_somebody_decides_there() {
+    let sizes = CompanyOptions { days: 8, reps: 6, standing: 16, deals_per_day: 5, ..CompanyOptions::default() };
+    let options = CompanyOptions { has_process: true, ..sizes };
+    let mut world = World::with_rights(Crm::Salesforce, 2, &options, false).await;
+    world.run(|| false).await;
+    let report = world.audit(&Tolerance::usual(world.company.start));
+    // What was decided in another way cannot be seen on the deal before it is unlocked, so its clock is not judged here.
+    let of_clocks = |what| {
+        matches!(
+            what,
+            Matter::Unexpected | Matter::Missing | Matter::ClosedTooEarly | Matter::DueNotMoved | Matter::LeftOpen
+        )
+    };
+    let wrong: Vec<_> = report.faults().filter(|finding| !of_clocks(finding.what)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(report.requests.granted >= 3 && report.requests.decided_in_process >= 5, "vacuous: {:?}", report.requests);
 }

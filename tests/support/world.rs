@@ -66,8 +66,14 @@ pub struct World {
 impl World {
     /// A company of this seed in a CRM, and a daemon that has not taken a step yet.
     pub async fn new(crm: Crm, seed: u64, options: &CompanyOptions) -> World {
+        // A process locks what is handed in, so whoever is to tick checkboxes there is usually let.
+        World::with_rights(crm, seed, options, options.has_process).await
+    }
+
+    /// The same, where the daemon may change records that an approval process locks, or may not.
+    pub async fn with_rights(crm: Crm, seed: u64, options: &CompanyOptions, modify_all: bool) -> World {
         let company = Company::new(seed, options);
-        let sandbox = sandbox(crm, seed, &company);
+        let sandbox = sandbox(crm, seed, &company, modify_all);
         let mut director = Director::new(sandbox.clone(), company.timeline.clone());
         director.advance_to(company.start);
         let clock = Arc::new(HandClock::new(company.start));
@@ -157,7 +163,7 @@ impl World {
 }
 
 /// An account in which a company can live, whose changes take a while to be seen, and which may be asked anything.
-fn sandbox(crm: Crm, seed: u64, company: &Company) -> Sandbox {
+fn sandbox(crm: Crm, seed: u64, company: &Company, modify_all: bool) -> Sandbox {
     match crm {
         Crm::HubSpot => Sandbox::new(Options {
             seed,
@@ -170,8 +176,7 @@ fn sandbox(crm: Crm, seed: u64, company: &Company) -> Sandbox {
             seed,
             commit_lag: LAG,
             limits: OrgLimits { daily: None, tells_bursts: false },
-            // A process locks what is handed in, so whoever is to tick checkboxes there must be let.
-            user: OrgUser { modify_all: company.has_process, ..OrgUser::default() },
+            user: OrgUser { modify_all, ..OrgUser::default() },
             approvals: company.has_process.then(|| process(seed)).into_iter().collect(),
             ..OrgOptions::new(TOKEN, company.founded)
         }),

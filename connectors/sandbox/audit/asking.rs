@@ -150,10 +150,7 @@ impl Turn {
         let least = local::end_of_days(at, way_out.grace_days, zone);
         let wanted = match self {
             Turn::Granted { .. } => local::end_of_days(zero, way_out.grants_days, zone),
-            Turn::Refused { since, open_before } => {
-                // The instant before the deadline lies on the last day in time.
-                local::end_of_days(old + open_before + (at - since) - Duration::milliseconds(1), 0, zone)
-            }
+            Turn::Refused { since, open_before } => local::end_of_day_after(old, open_before + (at - since), zone),
             Turn::TakenBack { before } => before.unwrap_or(old),
         };
         wanted.max(least)

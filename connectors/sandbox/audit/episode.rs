@@ -147,8 +147,9 @@ fn follow<'a>(
     let at = spell.from;
     let decided = turn.asked_at().map_or(at, |asked| deal.decided_at(asked, at));
     let next = |at| turn.deadline(episode.zero, episode.zone, episode.deadline, at, rule);
-    // Where nobody decided, the time ran out somewhat before it is seen.
-    let (deadline, earlier) = (next(decided), if decided < at { next(decided) } else { next(at - tolerance.grace) });
+    // The clock stands still until the daemon hears of a decision, somewhat before it carries it out; where nobody decided,
+    // the time ran out somewhat before that.
+    let (deadline, earlier) = (next(at), next(if decided < at { decided } else { at - tolerance.grace }));
     let round = Episode {
         clock: episode.clock,
         round: episode.round + 1,

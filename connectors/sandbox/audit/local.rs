@@ -23,6 +23,14 @@ pub(super) fn end_of_days(from: DateTime<Utc>, days: u32, zone: Tz) -> DateTime<
     instant_of(days_after(date_of(from, zone), days + 1), NaiveTime::MIN, zone)
 }
 
+/// The end of the local day that clocks on the wall show so much time after the end of another.
+pub(super) fn end_of_day_after(end: DateTime<Utc>, time: Duration, zone: Tz) -> DateTime<Utc> {
+    // The instant before its end lies on the day itself.
+    let last = (end - Duration::milliseconds(1)).with_timezone(&zone).naive_local();
+    let date = last.checked_add_signed(time).map_or(NaiveDate::MAX, |shown| shown.date());
+    instant_of(days_after(date, 1), NaiveTime::MIN, zone)
+}
+
 /// The instant at which clocks in the zone show this time: the first of two, and the end of the gap when there is none.
 pub(super) fn instant_of(date: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
     let local = date.and_time(time);
@@ -56,5 +64,18 @@ mod tests {
         check("2026-11-01", "01:30:00", New_York, "2026-11-01T05:30:00Z");
         check("2018-11-04", "00:00:00", Sao_Paulo, "2018-11-04T03:00:00Z");
         check("2011-12-30", "09:00:00", Apia, "2011-12-30T10:00:00Z");
+    }
+
+    #[test]
+    fn a_night_that_is_an_hour_short_takes_no_hour_away() {
+        let saturday: DateTime<Utc> = "2026-03-08T05:00:00Z".parse().unwrap();
+        let check = |minutes, expected: &str| {
+            let end = end_of_day_after(saturday, Duration::minutes(minutes), New_York);
+            assert_eq!(end, expected.parse::<DateTime<Utc>>().unwrap(), "{minutes}");
+        };
+        check(0, "2026-03-08T05:00:00Z");
+        check(1, "2026-03-09T04:00:00Z");
+        check(24 * 60 - 10, "2026-03-09T04:00:00Z");
+        check(24 * 60 + 10, "2026-03-10T04:00:00Z");
     }
 }

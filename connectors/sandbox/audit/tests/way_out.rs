@@ -98,6 +98,14 @@ fn a_refusal_gives_back_the_time_for_which_the_request_was_open() {
 }
 
 #[test]
+fn the_minutes_until_the_daemon_hears_of_a_refusal_count_as_open() {
+    let refused = Account::with_way_out().asked().deal("2026-03-05T14:58:00Z", MANAGER_DECISION, "Rejected");
+    let heard = refused.carried_out("2026-03-05T15:03:00Z", COMPLEX, "false");
+    // A good day behind the end of Saturday is Monday.
+    assert_eq!(heard.owed().1, Some(at("2026-03-10T04:00:00Z")));
+}
+
+#[test]
 fn taking_a_request_back_wins_no_time() {
     let account = Account::with_way_out().asked().deal("2026-03-05T15:00:00Z", COMPLEX, "false");
     assert_eq!(account.owed(), (vec![at(SECOND)], Some(at(DEADLINE))));
