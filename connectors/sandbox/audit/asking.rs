@@ -150,7 +150,9 @@ impl Turn {
         let least = local::end_of_days(at, way_out.grace_days, zone);
         let wanted = match self {
             Turn::Granted { .. } => local::end_of_days(zero, way_out.grants_days, zone),
-            Turn::Refused { since, open_before } => local::end_of_day_after(old, open_before + (at - since), zone),
+            Turn::Refused { since, open_before } => {
+                local::end_of_day_after(old, open_before + local::shown_between(since, at, zone), zone)
+            }
             Turn::TakenBack { before } => before.unwrap_or(old),
         };
         wanted.max(least)

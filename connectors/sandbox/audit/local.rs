@@ -23,6 +23,12 @@ pub(super) fn end_of_days(from: DateTime<Utc>, days: u32, zone: Tz) -> DateTime<
     instant_of(days_after(date_of(from, zone), days + 1), NaiveTime::MIN, zone)
 }
 
+/// How much time clocks on the wall show between two instants.
+pub(super) fn shown_between(from: DateTime<Utc>, to: DateTime<Utc>, zone: Tz) -> Duration {
+    let shown = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
+    shown(to) - shown(from)
+}
+
 /// The end of the local day that clocks on the wall show so much time after the end of another.
 pub(super) fn end_of_day_after(end: DateTime<Utc>, time: Duration, zone: Tz) -> DateTime<Utc> {
     // The instant before its end lies on the day itself.
@@ -77,5 +83,7 @@ mod tests {
         check(1, "2026-03-09T04:00:00Z");
         check(24 * 60 - 10, "2026-03-09T04:00:00Z");
         check(24 * 60 + 10, "2026-03-10T04:00:00Z");
+        let noons = ["2026-03-07T17:00:00Z", "2026-03-08T16:00:00Z"].map(|at| at.parse().unwrap());
+        assert_eq!(shown_between(noons[0], noons[1], New_York), Duration::days(1));
     }
 }
