@@ -23,6 +23,9 @@ pub struct Fact {
     /// The episode, 0 where none.
     #[serde(default)]
     pub episode: u32,
+    /// The rule was on trial then: nobody was told anything, so that it says nothing about people.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_shadow: bool,
     /// What happened.
     pub what: Happened,
 }

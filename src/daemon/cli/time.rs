@@ -95,7 +95,7 @@ mod tests {
         store.commit(batch).unwrap();
         assert_eq!(last(), Some(at("2026-03-02T10:00:00Z")));
         let at_last = at("2026-03-03T10:00:00Z");
-        let fact = Fact { at: at_last, owner: None, rule: None, episode: 0, what: Happened::Void };
+        let fact = Fact { at: at_last, owner: None, rule: None, episode: 0, in_shadow: false, what: Happened::Void };
         let mut batch = Batch::new();
         batch.append_fact(&id, &fact);
         store.commit(batch).unwrap();

@@ -127,7 +127,8 @@ fn a_report_counts_every_page_of_cases_and_facts_of_its_connection() {
             // Every other deal was on Complex until the fifth; the rest before October.
             let until = if number % 2 == 0 { "2026-10-05T00:00:00Z" } else { "2026-09-05T00:00:00Z" };
             let what = Happened::Held(spell("2026-09-01T00:00:00Z", true));
-            batch.append_fact(&id, &Fact { at: at(until), owner: None, rule: None, episode: 0, what });
+            batch
+                .append_fact(&id, &Fact { at: at(until), owner: None, rule: None, episode: 0, in_shadow: false, what });
             if batch.len() > 80 {
                 store.commit(std::mem::take(&mut batch)).unwrap();
             }

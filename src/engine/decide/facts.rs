@@ -115,7 +115,7 @@ impl Look<'_> {
 
     fn push(&self, at: Instant, owner: Option<&PersonId>, what: Happened, out: &mut Draft) {
         let (rule, owner) = (Some(self.key.clone()), owner.cloned());
-        out.facts.push(Fact { at, owner, rule, episode: self.clock.episode, what });
+        out.facts.push(Fact { at, owner, rule, episode: self.clock.episode, in_shadow: false, what });
     }
 
     fn owner(&self) -> Option<&PersonId> {
@@ -240,7 +240,7 @@ fn hold(lasting: &mut Option<Spell>, present: Option<Spell>, at: Instant, out: &
     }
     if let Some(ended) = std::mem::replace(lasting, present) {
         let (at, owner) = (at.max(ended.since), ended.owner.clone());
-        out.facts.push(Fact { at, owner, rule: None, episode: 0, what: Happened::Held(ended) });
+        out.facts.push(Fact { at, owner, rule: None, episode: 0, in_shadow: false, what: Happened::Held(ended) });
     }
 }
 

@@ -301,6 +301,7 @@ impl<'a> Inquiry<'a> {
             owner: owner.cloned(),
             rule: Some(self.key.clone()),
             episode: self.episode,
+            in_shadow: false,
             what: Happened::ReasonGiven(reason),
         });
     }

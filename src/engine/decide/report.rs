@@ -82,6 +82,7 @@ impl Courier<'_> {
             owner: None,
             rule: Some(self.rule.clone()),
             episode: 0,
+            in_shadow: false,
             what: Happened::ReportMade,
         });
     }

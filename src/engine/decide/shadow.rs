@@ -1,6 +1,8 @@
 //! Rules that run in shadow: everything is decided and journalled, and nothing leaves.
 
-use dealclock_model::{CaseId, Effect, EffectId, Entry, Event, Outcome, People, PersonId, Receipt, What, Write};
+use dealclock_model::{
+    CaseId, Effect, EffectId, Entry, Event, Outcome, People, PersonId, Receipt, RuleKey, What, Write,
+};
 
 use super::recipient::name;
 use super::{Desk, Draft};
@@ -10,17 +12,19 @@ use crate::rules::Mode;
 pub(super) fn say_no_more(desk: Desk<'_>, effect: EffectId, outcome: &Outcome, out: &mut Draft) {
     let Outcome::Applied(Receipt { id: None, .. }) = outcome else { return };
     out.journal.retain(|entry| {
-        let rule = entry.rule.as_ref().and_then(|rule| desk.rules.by_key.get(rule));
-        let in_shadow = rule.is_some_and(|rule| rule.mode == Mode::Shadow);
+        let in_shadow = entry.rule.as_ref().is_some_and(|rule| is_on_trial(desk, rule));
         entry.what != What::Applied || entry.effect != Some(effect) || !in_shadow
     });
 }
 
 /// Keeps back the effects of rules that run in shadow: the journal tells what would have been written, and the case goes on
-/// as if it had been.
+/// as if it had been. Facts tell that they are of a trial.
 pub(super) fn keep_back(desk: Desk<'_>, case: &CaseId, out: &mut Draft) {
-    let in_shadow = |effect: &Effect| desk.rules.by_key.get(&effect.rule).is_some_and(|rule| rule.mode == Mode::Shadow);
-    let (kept, leaving) = std::mem::take(&mut out.effects).into_iter().partition(in_shadow);
+    for fact in &mut out.facts {
+        fact.in_shadow = fact.rule.as_ref().is_some_and(|rule| is_on_trial(desk, rule));
+    }
+    let (kept, leaving) =
+        std::mem::take(&mut out.effects).into_iter().partition(|effect| is_on_trial(desk, &effect.rule));
     out.effects = leaving;
     for effect in Vec::from_iter::<Vec<Effect>>(kept) {
         out.journal.push(Entry {
@@ -35,6 +39,10 @@ pub(super) fn keep_back(desk: Desk<'_>, case: &CaseId, out: &mut Draft) {
         let outcome = Outcome::Applied(Receipt { id: None, found: false, kept: Vec::new() });
         out.posts.push((case.clone(), Event::Settled { effect: effect.id, outcome }));
     }
+}
+
+fn is_on_trial(desk: Desk<'_>, rule: &RuleKey) -> bool {
+    desk.rules.by_key.get(rule).is_some_and(|rule| rule.mode == Mode::Shadow)
 }
 
 fn deed(people: &People, write: &Write) -> String {
@@ -67,6 +75,7 @@ mod tests {
         assert!(bench.effects.is_empty());
         let said = |word| bench.words.iter().filter(|what| **what == word).count();
         assert_eq!((said(What::Shadowed), said(What::Applied)), (2, 0));
+        assert!(!bench.facts.is_empty() && bench.facts.iter().all(|fact| fact.in_shadow || fact.rule.is_none()));
         assert!(bench.clock().unsettled.is_empty() && bench.clock().tasks.is_empty());
         // The reminders count as having reached the owner.
         assert!(bench.clock().violation.as_ref().unwrap().enforceable);

@@ -125,6 +125,7 @@ pub(super) fn set_back(hearing: &Hearing<'_>, case: &mut RecordCase, out: &mut D
         owner: hearing.record.owner.clone(),
         rule: Some(hearing.key.clone()),
         episode,
+        in_shadow: false,
         what: Happened::Tampered,
     });
     out.effects.push(Effect {

@@ -25,8 +25,8 @@ const COLUMNS: [(&str, &str); 10] = [
     ("took_p90_secs", "90 % done within"),
 ];
 const NOTE: &str = "In time: met, of met and violated. A violation that no reminder preceded is not enforceable and \
-                    counted apart; one that was withdrawn is not counted. A rule on trial (shadow) stands by \
-                    itself, and in no other number.";
+                    counted apart; one that was withdrawn is not counted. What a rule on trial (shadow) counted \
+                    stands by itself, and in no other number.";
 const TEAM_NOTE: &str = "Counted as by rule, without rules on trial. A team is whoever has this manager now.";
 const REP_NOTE: &str = "Counted as by rule, without rules on trial, for whoever owned the record at that moment.";
 const STAGE_NOTE: &str = "By the stage in which each record stands now.";
@@ -47,6 +47,8 @@ struct Episode {
     met: Option<(Part, i64)>,
     met_late: Option<(Part, i64)>,
     violated: Option<(Part, bool)>,
+    /// A part of it, at least, was on trial: reminders that nobody got are no measure of people.
+    on_trial: bool,
 }
 
 /// Whose it was, and when.
@@ -62,6 +64,7 @@ struct Mark<'a> {
     record: &'a RecordId,
     rule: &'a RuleKey,
     part: &'a Part,
+    on_trial: bool,
     what: Counted,
 }
 
@@ -97,6 +100,9 @@ impl Tally {
         let Some(rule) = fact.rule.as_ref().filter(|_| order.period.contains(fact.at)) else { return };
         let key = (id.id.clone(), rule.clone(), fact.episode);
         let part = Part { owner: fact.owner.clone(), at: fact.at };
+        if fact.in_shadow {
+            self.episodes.entry(key.clone()).or_default().on_trial = true;
+        }
         match &fact.what {
             Happened::Started { .. } => self.episodes.entry(key).or_default().started = Some(part),
             Happened::Met { took_secs } => self.episodes.entry(key).or_default().met = Some((part, *took_secs)),
@@ -125,8 +131,11 @@ impl Tally {
     pub(super) fn finish(self, order: &Order<'_>) -> Sheet {
         let marks: Vec<Mark<'_>> = self.episodes.iter().flat_map(|(key, episode)| episode.marks(key)).collect();
         // A rule on trial stands by itself among the rules, and in no sum.
-        let rules = group(&marks, |mark| (mark.rule.clone(), order.rule(mark.rule)));
-        let marks: Vec<Mark<'_>> = marks.into_iter().filter(|mark| !order.is_on_trial(mark.rule)).collect();
+        let rules = group(&marks, |mark| {
+            let trial = if mark.on_trial { " (shadow)" } else { "" };
+            ((mark.rule.clone(), mark.on_trial), format!("{}{trial}", order.rule(mark.rule)))
+        });
+        let marks: Vec<Mark<'_>> = marks.into_iter().filter(|mark| !mark.on_trial).collect();
         let whole = group(&marks, |_| ((), String::new())).into_values().next().map(|(_, group)| group);
         let teams = group(&marks, |mark| {
             let manager = order.team(mark.part.owner.as_ref());
@@ -165,7 +174,7 @@ impl Episode {
         let late = self.met_late.as_ref().filter(|_| met.is_none());
         let late = late.map(|(part, took)| (part, Counted::MetLate(*took)));
         let all = [started, met, late, violated].into_iter().flatten();
-        all.map(move |(part, what)| Mark { record, rule, part, what })
+        all.map(move |(part, what)| Mark { record, rule, part, on_trial: self.on_trial, what })
     }
 }
 

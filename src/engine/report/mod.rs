@@ -113,7 +113,7 @@ impl<'a> Order<'a> {
             .map_or_else(|| sheet::NO_MANAGER.to_owned(), |manager| format!("Team of {}", self.person(Some(manager))))
     }
 
-    /// Whether a rule is on trial: nobody was reminded by it, so that it says nothing about people.
+    /// Whether a rule is on trial now: nobody is asked by it, so that it says nothing about people.
     fn is_on_trial(&self, key: &RuleKey) -> bool {
         self.rules.by_key.get(key).is_some_and(|rule| rule.mode == Mode::Shadow)
     }
@@ -121,10 +121,7 @@ impl<'a> Order<'a> {
     /// What people call a rule, or an approval that asks by itself.
     fn rule(&self, key: &RuleKey) -> String {
         if let Some(rule) = self.rules.by_key.get(key) {
-            return match rule.mode {
-                Mode::Live => rule.title.clone(),
-                Mode::Shadow => format!("{} (shadow)", rule.title),
-            };
+            return rule.title.clone();
         }
         let approval = self.rules.approvals.values().find(|approval| approval.request_key() == *key);
         approval.map_or_else(|| key.to_string(), |approval| approval.title.clone())
@@ -198,8 +195,7 @@ impl<'a> Counting<'a> {
         let Some(record) = case.record() else { return };
         match &mut self.tally {
             Tally::Compliance(tally) => tally.note(&self.order, record, fact),
-            Tally::Complex(_) | Tally::Requests(_) | Tally::Reasons(_)
-                if fact.rule.as_ref().is_some_and(|rule| self.order.is_on_trial(rule)) => {}
+            Tally::Complex(_) | Tally::Requests(_) | Tally::Reasons(_) if fact.in_shadow => {}
             Tally::Complex(tally) => tally.note(&self.order, record, fact),
             Tally::Requests(tally) => tally.note(&self.order, fact),
             Tally::Reasons(tally) => tally.note(&self.order, record, fact),

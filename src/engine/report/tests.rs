@@ -7,7 +7,6 @@ use chrono_tz::Tz;
 use dealclock_model::case::RecordCase;
 use dealclock_model::digest::Reason;
 use dealclock_model::fact::Spell;
-use dealclock_model::fault::Source;
 use dealclock_model::{
     CaseId, Fact, Happened, Instant, Object, People, Person, PersonId, Profile, RecordRef, RequestState, Way,
 };
@@ -16,7 +15,7 @@ use rust_decimal::Decimal;
 
 use super::figures::{duration, median, percentile};
 use super::{Cell, Counting, Order, Period, Section, Share, Sheet};
-use crate::rules::{ReportKind, Rules, Ruleset};
+use crate::rules::{ReportKind, Rules};
 use crate::time::Schedule;
 
 const ZONE: Tz = Tz::Europe__Berlin;
@@ -162,7 +161,14 @@ fn sheet_by(rules: &Rules, kind: ReportKind, cases: &[(u32, RecordCase)], facts:
 }
 
 fn fact(hours: i64, owner: &str, what: Happened) -> Fact {
-    Fact { at: hour(hours), owner: Some(owner.into()), rule: Some("proposal".into()), episode: 1, what }
+    Fact {
+        at: hour(hours),
+        owner: Some(owner.into()),
+        rule: Some("proposal".into()),
+        episode: 1,
+        in_shadow: false,
+        what,
+    }
 }
 
 /// A section as text: each row with its cells, as the JSON form has them.
@@ -209,22 +215,23 @@ fn compliance_counts_each_episode_once_and_keeps_what_is_not_enforceable_apart()
 }
 
 #[test]
-fn a_rule_on_trial_stands_among_the_rules_and_says_nothing_about_people() {
-    let text = "[rule.trial]\nmode = \"shadow\"\nobject = \"opportunity\"\nwhen = 'amount > 0'\n\
-                until = 'stage == \"Sent\"'\ndeadline = \"3d\"\n";
-    let source = Source::new("r.toml", text);
-    let ruleset = Ruleset::read(&[source], &BTreeMap::new(), &|_| Err(String::new())).unwrap();
+fn what_was_counted_on_trial_stands_by_itself_and_says_nothing_about_people_also_when_the_rule_is_live_since() {
+    let on_trial = |fact: Fact| Fact { in_shadow: true, ..fact };
     let facts = [
         (1, violated(1, "ann", true)),
-        (2, Fact { rule: Some("trial".into()), ..violated(2, "ann", true) }),
-        (2, Fact { rule: Some("trial".into()), ..fact(3, "ann", Happened::Wiggled) }),
+        (2, on_trial(violated(2, "ann", true))),
+        (2, on_trial(fact(3, "ann", Happened::Wiggled))),
+        // It began on trial: the reminders of this episode reached nobody.
+        (3, on_trial(fact(4, "ann", Happened::Started { deadline: hour(5) }))),
+        (3, violated(5, "ann", true)),
     ];
-    let of = |kind| sheet_by(&ruleset.rules, kind, &[], &facts);
+    let of = |kind| sheet(kind, &[], &facts);
     let compliance = of(ReportKind::Compliance);
-    assert_eq!(rows(&compliance, "rules").len(), 2);
+    let expected = ["proposal|0|0|0|1|0|0.0 %|1|-|-", "proposal (shadow)|1|0|0|2|0|0.0 %|2|-|-"];
+    assert_eq!(rows(&compliance, "rules"), expected);
     assert_eq!(rows(&compliance, "reps"), ["ANN.|0|0|0|1|0|0.0 %|1|-|-"]);
     assert!(compliance.summary[0].contains("1 violated"), "{:?}", compliance.summary);
-    assert_eq!(rows(&of(ReportKind::Reasons), "reps"), ["ANN.|1|0|1|0.0 %"]);
+    assert_eq!(rows(&of(ReportKind::Reasons), "reps"), ["ANN.|2|0|2|0.0 %"]);
     assert_eq!(rows(&of(ReportKind::ComplexShare), "facts"), Vec::<String>::new());
 }
 
@@ -233,7 +240,14 @@ fn spell(from: i64, owner: &str, open: bool, complex: bool) -> Spell {
 }
 
 fn held(until: i64, spell: Spell) -> Fact {
-    Fact { at: hour(until), owner: spell.owner.clone(), rule: None, episode: 0, what: Happened::Held(spell) }
+    Fact {
+        at: hour(until),
+        owner: spell.owner.clone(),
+        rule: None,
+        episode: 0,
+        in_shadow: false,
+        what: Happened::Held(spell),
+    }
 }
 
 fn lasting(spell: Spell) -> RecordCase {

@@ -51,6 +51,7 @@ impl Reader<'_> {
             owner: Some(self.person.clone()),
             rule: Some(self.rule.clone()),
             episode: 0,
+            in_shadow: false,
             what: Happened::DigestSent,
         });
     }

@@ -38,7 +38,14 @@ impl Hearing<'_> {
 
     pub(super) fn note(&self, request: &Request, at: Instant, what: Happened, out: &mut Draft) {
         let owner = self.record.owner.clone().or(request.requester.clone());
-        out.facts.push(Fact { at, owner, rule: Some(self.key.clone()), episode: request.episode, what });
+        out.facts.push(Fact {
+            at,
+            owner,
+            rule: Some(self.key.clone()),
+            episode: request.episode,
+            in_shadow: false,
+            what,
+        });
     }
 
     /// Lets a later task take the place of earlier ones: they are wanted completed, and what is not written yet is taken back.
@@ -89,6 +96,7 @@ pub(in crate::decide) fn abandon(desk: Desk<'_>, key: &RuleKey, request: &mut Re
         owner: request.requester.clone(),
         rule: Some(key.clone()),
         episode: request.episode,
+        in_shadow: false,
         what: Happened::RequestClosed {
             state: request.state,
             way: None,

@@ -83,6 +83,7 @@ pub fn fact(seconds: i64) -> Fact {
         owner: Some("anna".into()),
         rule: Some("proposal".into()),
         episode: 1,
+        in_shadow: false,
         what: Happened::Met { took_secs: seconds },
     }
 }
