@@ -250,6 +250,9 @@ pub struct Clock {
     /// Until then the storm guard may still hold a clock that has just started, and nobody is asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_until: Option<Instant>,
+    /// It began while its rule ran in shadow, and the rule is not live since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_trial: bool,
     /// The backlog policy or the answer to a storm was to leave this episode alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignored: bool,

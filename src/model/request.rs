@@ -67,6 +67,9 @@ pub struct Request {
     /// the next time is a new episode.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lapsed: bool,
+    /// It was opened while its rule ran in shadow: nobody was asked in truth.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_trial: bool,
     /// The fingerprint of the approval that planned it.
     #[serde(default)]
     pub approval_version: u64,

@@ -89,7 +89,7 @@ impl Web {
 
     fn kept(&self, question: &Question, people: &People) -> Response {
         let ruleset = self.runtime.ruleset();
-        let view = View { question, case: None, ruleset: &ruleset, people };
+        let view = View { question, case: None, ruleset: &ruleset, people, now: self.runtime.now() };
         Page::of(&view, &Standing::Kept, None).into_response()
     }
 
@@ -101,9 +101,10 @@ impl Web {
     ) -> Result<(Page, Standing), StoreError> {
         let case = self.runtime.store().case(&CaseId::Record(question.record.clone()))?;
         let case: Option<&RecordCase> = case.as_ref().and_then(Case::as_record);
-        let standing = stand(question, case, self.runtime.now());
+        let now = self.runtime.now();
+        let standing = stand(question, case, now);
         let ruleset = self.runtime.ruleset();
-        let view = View { question, case, ruleset: &ruleset, people };
+        let view = View { question, case, ruleset: &ruleset, people, now };
         Ok((Page::of(&view, &standing, answer), standing))
     }
 

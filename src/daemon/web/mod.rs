@@ -8,6 +8,7 @@
 
 mod answer;
 mod decide;
+mod facts;
 mod hook;
 mod key;
 mod links;

@@ -4,12 +4,13 @@ use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use dealclock_engine::Ruleset;
+use dealclock_engine::rules::Approval;
 use dealclock_model::case::RecordCase;
 use dealclock_model::effect::Question;
-use dealclock_model::record::field;
 use dealclock_model::request::{Decision, Way};
-use dealclock_model::{ApprovalKey, Instant, People, PersonId, RequestState, Ruling, Value};
+use dealclock_model::{Instant, People, PersonId, RequestState, Ruling};
 
+use super::facts::Fact;
 use super::standing::Standing;
 
 /// A page; askama escapes everything that is put in.
@@ -20,7 +21,7 @@ pub(super) struct Page {
     /// What became of the question, and how it reads: good, bad, or neither.
     told: Option<String>,
     tone: &'static str,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<Fact>,
     record_link: Option<String>,
     /// Who is asked, while there is something to answer.
     asks: Option<String>,
@@ -34,6 +35,7 @@ pub(super) struct View<'a> {
     pub(super) case: Option<&'a RecordCase>,
     pub(super) ruleset: &'a Ruleset,
     pub(super) people: &'a People,
+    pub(super) now: Instant,
 }
 
 impl Page {
@@ -111,22 +113,22 @@ pub(super) fn guard(response: &mut Response) {
 }
 
 impl View<'_> {
-    fn name(&self, person: &PersonId) -> String {
+    pub(super) fn name(&self, person: &PersonId) -> String {
         let known = self.people.get(person).map(|person| person.name.clone()).filter(|name| !name.is_empty());
         known.unwrap_or_else(|| person.to_string())
     }
 
-    fn record(&self) -> Option<&dealclock_model::Record> {
+    pub(super) fn record(&self) -> Option<&dealclock_model::Record> {
         self.case.and_then(|case| case.record.as_ref())
     }
 
-    fn approval_key(&self) -> Option<&ApprovalKey> {
-        self.case.and_then(|case| case.requests.get(&self.question.rule)).map(|request| &request.approval)
+    pub(super) fn approval(&self) -> Option<&Approval> {
+        let request = self.case.and_then(|case| case.requests.get(&self.question.rule))?;
+        self.ruleset.rules.approvals.get(&request.approval)
     }
 
     fn title(&self) -> String {
-        let approval = self.approval_key().and_then(|key| self.ruleset.rules.approvals.get(key));
-        let what = approval.map_or_else(|| "A request".to_owned(), |approval| approval.title.clone());
+        let what = self.approval().map_or_else(|| "A request".to_owned(), |approval| approval.title.clone());
         match self.record() {
             Some(record) => format!("{what}: {}", record.name()),
             None => what,
@@ -138,42 +140,8 @@ impl View<'_> {
         link.filter(|link| link.starts_with("https://") || link.starts_with("http://"))
     }
 
-    /// What whoever decides should know, in the order in which they would ask.
-    fn facts(&self) -> Vec<(&'static str, String)> {
-        let mut facts = Vec::new();
-        let request = self.case.and_then(|case| case.requests.get(&self.question.rule));
-        if let Some(requester) = request.and_then(|request| request.requester.as_ref()) {
-            facts.push(("Asked by", self.name(requester)));
-        }
-        let rule = self.ruleset.rules.by_key.get(&self.question.rule);
-        if let Some(rule) = rule {
-            facts.push(("Rule", rule.title.clone()));
-        }
-        if let Some(Value::Number(amount)) = self.record().map(|record| record.get(field::AMOUNT)) {
-            facts.push(("Amount", amount.normalize().to_string()));
-        }
-        let approval = self.approval_key().and_then(|key| self.ruleset.rules.approvals.get(key));
-        let reason = approval.and_then(|approval| approval.reason.as_ref());
-        let reason = reason.or_else(|| rule.and_then(|rule| rule.violation.reason.as_ref()));
-        if let (Some(fields), Some(record)) = (reason, self.record()) {
-            let said = [&fields.picklist, &fields.text].into_iter().flatten();
-            let said: Vec<_> = said.filter_map(|field| text(record.get(field.as_str()))).collect();
-            facts.push(("Reason", if said.is_empty() { "none given yet".to_owned() } else { said.join("\n") }));
-        }
-        if let Some(wanted) = request.and_then(|request| request.wanted_until) {
-            facts.push(("Wanted until", wanted.to_string()));
-        }
-        if let Some(clock) = self.case.and_then(|case| case.clocks.get(&self.question.rule)) {
-            facts.push(("Deadline now", self.moment(clock.deadline)));
-        }
-        if request.is_some_and(dealclock_model::Request::is_open) {
-            facts.push(("To be decided by", self.moment(self.question.expires)));
-        }
-        facts
-    }
-
     /// An instant in the reader's zone.
-    fn moment(&self, instant: Instant) -> String {
+    pub(super) fn moment(&self, instant: Instant) -> String {
         let zone = self.people.zone_of(Some(&self.question.person));
         instant.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
     }
@@ -204,6 +172,10 @@ impl View<'_> {
                 Some(answer) if self.is_own(decision, answer) => {
                     let told = format!("Thank you. You {} it; whoever asked is told now.", said(answer));
                     return (Some(told), "good");
+                }
+                Some(_) if decision.by.as_ref() == Some(&self.question.person) => {
+                    let when = self.moment(decision.at);
+                    format!("You {} it already, on {when}, and that stands.", said(decision.ruling))
                 }
                 Some(_) => format!("Somebody was faster, and your answer changes nothing. {}", self.decided(decision)),
                 None => self.decided(decision),
@@ -251,12 +223,5 @@ fn said(ruling: Ruling) -> &'static str {
     match ruling {
         Ruling::Approve => "approved",
         Ruling::Reject => "refused",
-    }
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Time(_) | Value::Date(_) => None,
     }
 }

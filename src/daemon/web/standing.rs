@@ -106,6 +106,7 @@ mod tests {
             native: None,
             told_decided: false,
             lapsed: false,
+            on_trial: false,
             approval_version: 0,
         }
     }

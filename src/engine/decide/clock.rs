@@ -8,7 +8,7 @@ use super::matter::Matter;
 use super::plan::LATE;
 use super::words::{ending, last_in_time, moment};
 use super::{Draft, absorb, tasks};
-use crate::rules::Backlog;
+use crate::rules::{Backlog, Mode};
 use crate::time::local::later;
 
 /// So long the storm guard has for its word on a clock that has just started.
@@ -53,6 +53,7 @@ impl Matter<'_> {
             violation: None,
             held: None,
             waits_until: None,
+            on_trial: self.rule.mode == Mode::Shadow,
             ignored: false,
             without_blame: false,
             rule_version: self.rule.version,

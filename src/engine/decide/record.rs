@@ -1,5 +1,7 @@
 //! Events of a record's case.
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
 use dealclock_model::case::{Clock, ClockState, EndedBy, Gone, RecordCase, StepFate};
 use dealclock_model::event::{Origin, Release};
@@ -119,7 +121,36 @@ impl<'a> Sitting<'a> {
                 }
             });
         }
+        self.end_trials();
         self.follow_approvals();
+    }
+
+    /// Rules became live: what they asked on trial was asked of nobody, and no reminder of a trial reached anybody. Whoever
+    /// still asks is heard anew.
+    fn end_trials(&mut self) {
+        let desk = self.desk;
+        let RecordCase { clocks, requests, reasons, .. } = &mut self.case;
+        let mut over: BTreeSet<RuleKey> = BTreeSet::new();
+        let live = |key: &RuleKey| desk.rules.by_key.contains_key(key) && !shadow::is_on_trial(desk, key);
+        requests.retain(|key, request| {
+            let ends = request.on_trial && live(key);
+            if ends {
+                over.insert(key.clone());
+            }
+            !ends
+        });
+        for (key, clock) in clocks.iter_mut().filter(|(key, clock)| clock.on_trial && live(key)) {
+            clock.on_trial = false;
+            clock.reached.clear();
+            over.insert(key.clone());
+        }
+        for key in over {
+            reasons.remove(&key);
+            let episode = clocks.get(&key).map_or(0, |clock| clock.episode);
+            let why =
+                "the rule is live now: what it asked on trial is asked anew, and what it counted there stays apart";
+            self.out.journal.push(plain_entry(desk.now, &key, episode, What::Replanned, why.to_owned()));
+        }
     }
 
     /// The CRM shows the record in a state.

@@ -41,7 +41,8 @@ pub(super) fn keep_back(desk: Desk<'_>, case: &CaseId, out: &mut Draft) {
     }
 }
 
-fn is_on_trial(desk: Desk<'_>, rule: &RuleKey) -> bool {
+/// Whether a rule runs in shadow now.
+pub(super) fn is_on_trial(desk: Desk<'_>, rule: &RuleKey) -> bool {
     desk.rules.by_key.get(rule).is_some_and(|rule| rule.mode == Mode::Shadow)
 }
 

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::rules::{Approval, Calendar, Digest, Extension, Rule};
+use crate::rules::{Approval, Calendar, Digest, Extension, Mode, Rule};
 
 /// The fingerprint of what changes a rule's planning, whatever the file's spacing, comments and order of keys. Titles and texts
 /// do not enter: a new wording moves no step.
@@ -23,6 +23,8 @@ pub(super) fn of_rule(rule: &Rule, calendar: Option<&Calendar>) -> u64 {
         [remind.name.to_string(), remind.at.to_string(), format!("{:?} {:?}", remind.to, remind.via)]
     }));
     parts.extend(rule.extension.as_ref().map(meaning_of_extension));
+    // What a trial asked and sent reached nobody: a rule that becomes live begins that anew.
+    parts.extend((rule.mode == Mode::Shadow).then(|| "shadow".to_owned()));
     hash_of(parts)
 }
 

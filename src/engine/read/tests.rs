@@ -9,7 +9,7 @@ use chrono::{NaiveDate, NaiveTime, Weekday};
 use dealclock_model::effect::Channel;
 use dealclock_model::record::FieldSpec;
 use dealclock_model::time::Span;
-use dealclock_model::{FieldName, ValueType};
+use dealclock_model::{DigestKey, FieldName, ValueType};
 use proptest::prelude::*;
 
 use super::*;
@@ -240,6 +240,9 @@ fn the_examples_of_the_configuration_are_right() {
     assert_eq!(keys, ["big-deal", "proposal", "quiet-negotiation"]);
     let approvals: Vec<_> = ruleset.rules.approvals.keys().map(ApprovalKey::as_str).collect();
     assert_eq!(approvals, ["discount", "more-time"]);
+    // Nobody else would hear that a discount waits, or that its box was ticked by hand.
+    let digest = ruleset.rules.approvals["discount"].digest.as_ref().map(DigestKey::as_str);
+    assert_eq!(digest, Some("managers"));
 }
 
 /// Every fault of `cases`, as a person sees it.

@@ -26,7 +26,7 @@ const ODD_COLUMNS: [(&str, &str); 4] = [
     ("lowered_under", "Amount lowered to just under the criterion"),
     ("out_and_back", "Left the rule and came back"),
 ];
-const ODD_NOTE: &str = "Facts, without a verdict: each may have a good reason.";
+const ODD_NOTE: &str = "Each may have a good reason. They are counted for whoever owned the opportunity then.";
 
 /// What is counted.
 #[derive(Default)]

@@ -26,8 +26,8 @@
 //! - `requests`: `rules` and `reps` with `name`, `asked`, `granted`, `refused`, `timed_out`, `withdrawn`, `not_needed`,
 //!   `taken_back`, `waiting`, `waited_median_secs`, `waited_p90_secs`; `approvers` with `name`, `decided`,
 //!   `took_median_secs`, `took_p90_secs`, `waiting`, `oldest_secs`.
-//! - `reasons`: `reasons` with `name`, `violations`, `requests`; `reps` and `rules` with `name`, `violations`, `with_reason`,
-//!   `without_reason`, `share`.
+//! - `reasons`: `reasons` with `name`, `violations`, `requests`; `reps` and `rules`, of rules that ask for a reason, with `name`,
+//!   `violations`, `with_reason`, `without_reason`, `share`.
 
 mod complex;
 mod compliance;

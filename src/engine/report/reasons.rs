@@ -1,6 +1,6 @@
 //! The reasons that were given for violations and requests, and the violations without one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dealclock_model::{Fact, Happened, PersonId, RecordId, RecordRef, RuleKey};
 
@@ -17,8 +17,8 @@ const SILENT_COLUMNS: [(&str, &str); 5] = [
     ("without_reason", "Without"),
     ("share", "Share with a reason"),
 ];
-const REP_NOTE: &str =
-    "Violations of the period, for whoever owned the record at that moment; withdrawn ones are not counted.";
+const REP_NOTE: &str = "Violations of the period, of rules that ask for a reason, for whoever owned the record at that moment; withdrawn ones \
+     are not counted.";
 const RULE_NOTE: &str = "The same violations, by the rule that was violated.";
 
 /// What is counted.
@@ -78,6 +78,7 @@ impl Tally {
     }
 
     pub(super) fn finish(self, order: &Order<'_>) -> Sheet {
+        let asking = self.asking(order);
         let mut reasons: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
         let mut reps: BTreeMap<&Option<PersonId>, Group> = BTreeMap::new();
         let mut rules: BTreeMap<&RuleKey, Group> = BTreeMap::new();
@@ -87,7 +88,7 @@ impl Tally {
                 Some((reason, true)) => reasons.entry(reason).or_default()[1] += 1,
                 Some((_, false)) | None => {}
             }
-            if episode.violated {
+            if episode.violated && asking.contains(rule) {
                 for group in [reps.entry(&episode.owner).or_default(), rules.entry(rule).or_default()] {
                     group.violations += 1;
                     group.with_reason += u64::from(episode.reason.is_some());
@@ -106,13 +107,24 @@ impl Tally {
             silent("rules", "By rule", RULE_NOTE, rules),
         ];
         let summary = vec![format!(
-            "{} of {} violations have a reason ({}); {} have none.",
+            "{} of {} violations of rules that ask for a reason have one ({}); {} have none.",
             whole.part,
             whole.whole,
             whole.percent(),
             whole.whole - whole.part
         )];
         order.sheet(summary, sections)
+    }
+
+    /// The rules that ask for a reason: nobody owes one to the others. What a rule that is gone asked for is seen by the
+    /// reasons alone that were given.
+    fn asking(&self, order: &Order<'_>) -> BTreeSet<&RuleKey> {
+        let asks = |(rule, episode): (&RuleKey, &Episode)| match order.rules.by_key.get(rule) {
+            Some(rule) => rule.violation.reason.is_some(),
+            None => episode.reason.is_some(),
+        };
+        let told = self.episodes.iter().map(|((_, rule, _), episode)| (rule, episode));
+        told.filter(|one| asks(*one)).map(|(rule, _)| rule).collect()
     }
 }
 

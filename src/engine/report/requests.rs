@@ -17,13 +17,15 @@ const COLUMNS: [(&str, &str); 11] = [
     ("timed_out", "Timed out"),
     ("withdrawn", "Withdrawn"),
     ("not_needed", "Not needed"),
-    ("taken_back", "Taken back"),
+    ("taken_back", "Given back"),
     ("waiting", "Waiting now"),
     ("waited_median_secs", "Waited, median"),
     ("waited_p90_secs", "90 % waited at most"),
 ];
 const NOTE: &str = "Asked, reopened ones too, and decided in the period; waiting is as of now. The wait is the requester's, \
-                    over those that were granted, refused or timed out.";
+                    over those that were granted, refused or timed out. Withdrawn: taken back before a decision. Not \
+                    needed: the work was done, or the rule ceased to apply, before a decision. Given back: granted, and \
+                    given up afterwards; it counts as granted, too.";
 const REP_NOTE: &str = "The same requests, by whoever owned the record when they were asked or decided.";
 const APPROVER_COLUMNS: [(&str, &str); 6] = [
     ("name", "Name"),
@@ -208,10 +210,18 @@ fn outcomes(whole: &Group) -> Option<Bars> {
 }
 
 fn summary(whole: &Group) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{} requests were asked; {} granted, {} refused, {} timed out, {} withdrawn; {} wait now.",
-        whole.asked, whole.granted, whole.refused, whole.timed_out, whole.withdrawn, whole.waiting
-    )];
+    let mut became = format!(
+        "{} granted, {} refused, {} timed out, {} withdrawn",
+        whole.granted, whole.refused, whole.timed_out, whole.withdrawn
+    );
+    if whole.not_needed > 0 {
+        became.push_str(&format!(", {} not needed any more", whole.not_needed));
+    }
+    let mut lines = vec![format!("{} requests were asked; {became}; {} wait now.", whole.asked, whole.waiting)];
+    if whole.taken_back > 0 {
+        let were = if whole.taken_back == 1 { "was" } else { "were" };
+        lines.push(format!("Of the grants, {} {were} given back afterwards.", whole.taken_back));
+    }
     if let (Some(middle), Some(most)) = (median(&whole.waited), percentile(&whole.waited, 90)) {
         lines.push(format!(
             "Those who asked waited {} for a decision (median), 90 % at most {}.",

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use dealclock_model::case::RecordCase;
 use dealclock_model::digest::Reason;
 use dealclock_model::fact::Spell;
+use dealclock_model::fault::Source;
 use dealclock_model::{
     CaseId, Fact, Happened, Instant, Object, People, Person, PersonId, Profile, RecordRef, RequestState, Way,
 };
@@ -15,7 +16,7 @@ use rust_decimal::Decimal;
 
 use super::figures::{duration, median, percentile};
 use super::{Cell, Counting, Order, Period, Section, Share, Sheet};
-use crate::rules::{ReportKind, Rules};
+use crate::rules::{ReportKind, Rules, Ruleset};
 use crate::time::Schedule;
 
 const ZONE: Tz = Tz::Europe__Berlin;
@@ -186,6 +187,17 @@ fn rows(sheet: &Sheet, key: &str) -> Vec<String> {
     section.rows.iter().map(|row| row.iter().map(shown).collect::<Vec<_>>().join("|")).collect()
 }
 
+/// The rule `proposal`, which asks for a reason, or does not.
+fn asking(asks: bool) -> Rules {
+    let reason = if asks { "[rule.proposal.violation]\nreason = { text = \"delay_reason_text\" }\n" } else { "" };
+    let text = format!(
+        "[rule.proposal]\ntitle = \"proposal\"\nobject = \"opportunity\"\nwhen = 'stage == \"Open\"'\n\
+         until = \"proposal_sent_at != null\"\ndeadline = \"5d\"\n{reason}"
+    );
+    let sources = [Source::new("rules.toml", text)];
+    Ruleset::read(&sources, &Default::default(), &|_| Err(String::new())).unwrap().rules
+}
+
 fn violated(hours: i64, owner: &str, enforceable: bool) -> Fact {
     fact(hours, owner, Happened::Violated { enforceable, previous_owner: None })
 }
@@ -231,7 +243,8 @@ fn what_was_counted_on_trial_stands_by_itself_and_says_nothing_about_people_also
     assert_eq!(rows(&compliance, "rules"), expected);
     assert_eq!(rows(&compliance, "reps"), ["ANN.|0|0|0|1|0|0.0 %|1|-|-"]);
     assert!(compliance.summary[0].contains("1 violated"), "{:?}", compliance.summary);
-    assert_eq!(rows(&of(ReportKind::Reasons), "reps"), ["ANN.|2|0|2|0.0 %"]);
+    let reasons = sheet_by(&asking(true), ReportKind::Reasons, &[], &facts);
+    assert_eq!(rows(&reasons, "reps"), ["ANN.|2|0|2|0.0 %"]);
     assert_eq!(rows(&of(ReportKind::ComplexShare), "facts"), Vec::<String>::new());
 }
 
@@ -343,6 +356,37 @@ fn a_reason_given_after_the_period_stands_for_the_violation_in_it() {
     let sheet = sheet(ReportKind::Reasons, &[], &facts);
     assert_eq!(rows(&sheet, "reasons"), ["scope|1|1", "supplier|1|0"]);
     assert_eq!(rows(&sheet, "reps"), ["ANN.|2|2|0|100.0 %", "BEN.|1|0|1|0.0 %"]);
+}
+
+#[test]
+fn whoever_broke_a_rule_that_asks_for_no_reason_owes_none() {
+    let gone = |fact: Fact| Fact { rule: Some("gone".into()), ..fact };
+    let facts = [(1, violated(1, "ann", true)), (2, gone(violated(2, "ann", true)))];
+    let of = |asks| sheet_by(&asking(asks), ReportKind::Reasons, &[], &facts);
+    assert_eq!(rows(&of(true), "reps"), ["ANN.|1|0|1|0.0 %"]);
+    assert_eq!(rows(&of(false), "reps"), [""; 0]);
+    let summary = "0 of 0 violations of rules that ask for a reason have one (-); 0 have none.";
+    assert_eq!(of(false).summary, [summary]);
+}
+
+#[test]
+fn the_summary_of_requests_leaves_out_none() {
+    let closed = |hours, state| {
+        let what = Happened::RequestClosed { state, way: None, by: None, waited_secs: 1, steps: 1 };
+        fact(hours, "ann", what)
+    };
+    let asked = |hours| fact(hours, "ann", Happened::Requested { round: 0 });
+    let facts = [
+        (1, asked(1)),
+        (1, closed(2, RequestState::Granted)),
+        (1, closed(3, RequestState::TakenBack)),
+        (2, asked(1)),
+        (2, closed(2, RequestState::NotNeeded)),
+    ];
+    let summary = sheet(ReportKind::Requests, &[], &facts).summary;
+    let expected =
+        "2 requests were asked; 1 granted, 0 refused, 0 timed out, 0 withdrawn, 1 not needed any more; 0 wait now.";
+    assert_eq!(summary[..2], [expected, "Of the grants, 1 was given back afterwards."]);
 }
 
 #[test]

@@ -29,9 +29,9 @@ fn nothing(path: &str) -> Result<String, String> {
     Err(format!("{path} cannot be read in a test"))
 }
 
-/// The text of every test of a source that did not pass, and how many passed.
-fn run(source: &Arc<Source>) -> (usize, Vec<String>) {
-    let results = match run_tests(std::slice::from_ref(source), &BTreeMap::new(), &nothing) {
+/// The text of every test of some sources that did not pass, and how many passed.
+fn run(sources: &[Arc<Source>]) -> (usize, Vec<String>) {
+    let results = match run_tests(sources, &BTreeMap::new(), &nothing) {
         Ok(results) => results,
         Err(faults) => return (0, faults.iter().map(ToString::to_string).collect()),
     };
@@ -40,7 +40,7 @@ fn run(source: &Arc<Source>) -> (usize, Vec<String>) {
     for result in results {
         match result.verdict {
             Verdict::Passed => passed += 1,
-            Verdict::Failed(diff) => failed.push(format!("{}: {}\n{diff}", source.name, result.name)),
+            Verdict::Failed(diff) => failed.push(format!("{}: {}\n{diff}", result.source.name, result.name)),
             Verdict::Faulty(faults) => failed.extend(faults.iter().map(ToString::to_string)),
         }
     }
@@ -51,7 +51,7 @@ fn run(source: &Arc<Source>) -> (usize, Vec<String>) {
 fn every_scenario_comes_out_as_it_is_written() {
     let mut failures = Vec::new();
     for path in files("fixtures/scenarios") {
-        let (passed, failed) = run(&source(&path));
+        let (passed, failed) = run(&[source(&path)]);
         if passed == 0 && failed.is_empty() {
             failures.push(format!("{}: has no test", path.display()));
         }
@@ -62,10 +62,11 @@ fn every_scenario_comes_out_as_it_is_written() {
 
 #[test]
 fn the_tests_in_the_example_rules_pass() {
-    for path in files("config/rules") {
-        let (_, failed) = run(&source(&path));
-        assert!(failed.is_empty(), "\n{}", failed.join("\n\n"));
-    }
+    // Together, as the daemon reads them: one file may name what another defines.
+    let sources: Vec<_> = files("config/rules").iter().map(|path| source(path)).collect();
+    let (passed, failed) = run(&sources);
+    assert!(failed.is_empty(), "\n{}", failed.join("\n\n"));
+    assert!(passed > 0);
 }
 
 const RULE: &str = r#"
@@ -92,7 +93,7 @@ timeline = [{ at = "2026-06-01 10:00", set = { stage = "Open", amount = 60000, o
 expect = [{ at = "2026-06-03 09:00", task = "1d", to = "rep" }]
 "#
     );
-    let (passed, failed) = run(&Source::new("wrong.toml", text));
+    let (passed, failed) = run(&[Source::new("wrong.toml", text)]);
     assert_eq!(passed, 0);
     let diff = &failed[0];
     assert!(diff.contains("+ 2026-06-02 09:00  A: task 1d to rep, due 2026-06-06"), "{diff}");
@@ -103,7 +104,7 @@ expect = [{ at = "2026-06-03 09:00", task = "1d", to = "rep" }]
 fn a_fault_in_a_test_names_its_place() {
     let check = |block: &str, expected: &str| {
         let text = format!("{RULE}\n[[test]]\n{block}\n");
-        let (passed, failed) = run(&Source::new("faulty.toml", text));
+        let (passed, failed) = run(&[Source::new("faulty.toml", text)]);
         assert_eq!(passed, 0);
         assert!(failed.iter().any(|fault| fault.contains(expected)), "{failed:#?} lacks {expected}");
     };

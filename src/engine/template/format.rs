@@ -55,6 +55,20 @@ impl Shown<'_> {
     }
 }
 
+/// A value as people read it where no filter says otherwise.
+pub fn shown(value: &Value, zone: Tz) -> String {
+    Shown::Value(value).into_text(zone)
+}
+
+/// The last day that is still in time, or the moment, where a deadline does not end a day.
+pub fn last_in_time(deadline: Instant, zone: Tz) -> String {
+    let text = due_text(deadline, zone);
+    match last_minute_of_a_day(deadline, zone) {
+        Some(_) => format!("the end of {text}"),
+        None => text,
+    }
+}
+
 /// The local time; kept two days away from the ends of the calendar, beyond which no local time can be written.
 fn local(instant: Instant, zone: Tz) -> NaiveDateTime {
     let margin = Duration::days(2);
@@ -85,7 +99,7 @@ fn last_minute_of_a_day(due: Instant, zone: Tz) -> Option<NaiveDateTime> {
 }
 
 /// An amount with thousands separators, and with two decimals unless it is whole.
-pub(crate) fn money(amount: Decimal) -> String {
+pub fn money(amount: Decimal) -> String {
     let rounded = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero).normalize();
     let digits = rounded.abs().to_string();
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));

@@ -12,7 +12,7 @@ use dealclock_model::{Catalog, FieldName, Instant, Person, Record, Value};
 use crate::flaw::Flaw;
 use format::Shown;
 
-pub(crate) use format::money;
+pub use format::{last_in_time, money, shown};
 
 /// Most characters of a rendered line.
 const MAX_LINE: usize = 250;

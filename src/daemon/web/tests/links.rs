@@ -101,6 +101,7 @@ impl Desk {
             native: None,
             told_decided: false,
             lapsed: false,
+            on_trial: false,
             approval_version: 0,
         };
         let name = dealclock_model::Value::text("<script>alert(1)</script> & sons");

@@ -11,8 +11,8 @@ use dealclock_model::{
 
 use super::{Cause, Hearing, RECORD, SUBMIT, Word};
 use crate::condition::Row;
-use crate::decide::Draft;
 use crate::decide::recipient::name;
+use crate::decide::{Draft, shadow};
 
 /// For so many rounds tasks are remembered that were taken back before they were known to be written.
 const ROUNDS_KEPT: u32 = 3;
@@ -207,6 +207,7 @@ impl<'a> Hearing<'a> {
             native: None,
             told_decided: false,
             lapsed: false,
+            on_trial: shadow::is_on_trial(self.desk, &self.key),
             approval_version: self.approval.version,
         }
     }
