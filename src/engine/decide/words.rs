@@ -40,6 +40,10 @@ impl Matter<'_> {
         let record = self.record.name();
         let zero = clock.zero.with_timezone(&clock.zone).format("%Y-%m-%d");
         let way_out = match (&self.rule.extension, &self.rule.silenced_while) {
+            (Some(_), _) if clock.extended.is_some() => {
+                "More time was decided about already; if that cannot be done, speak to your manager before then."
+                    .to_owned()
+            }
             (Some(extension), _) => format!(
                 "If that cannot be done, ask for more time before then: tick `{}` on the record and say why.",
                 extension.requested_by

@@ -12,11 +12,11 @@ use dealclock_model::{
 
 use super::ask::Message;
 use super::open::close_tasks;
-use super::{Cause, DECIDED, Hearing, RECORD, SUBMIT, TOLD};
+use super::{ASKED, Cause, DECIDED, DECISION, GRANTED, Hearing, RECORD, SUBMIT, TOLD};
 use crate::decide::Draft;
 use crate::decide::recipient::{Standing, standing, whoever};
-use crate::decide::words::moment;
 use crate::rules::{AfterRefusal, Slot};
+use crate::template::format::last_in_time;
 use crate::template::one_line;
 
 /// The slot of whoever asked, once the record is somebody else's.
@@ -127,12 +127,13 @@ impl Hearing<'_> {
             (_, false) => format!("It was refused{by}."),
         };
         let mut paragraphs = vec![format!("{}: {}", self.approval.title, self.record.name()), what];
-        if let Some(comment) = decision.and_then(|decision| decision.comment.as_ref()) {
-            paragraphs.push(format!("What was said: {comment}"));
+        match decision.map(|decision| (decision.comment.as_ref(), decision.ruling, decision.way)) {
+            Some((Some(comment), ..)) => paragraphs.push(format!("What was said: {comment}")),
+            Some((None, _, Way::Timeout) | (None, Ruling::Approve, _)) | None => {}
+            Some((None, Ruling::Reject, _)) => paragraphs.push("No reason was given with it: ask for it.".to_owned()),
         }
         if let Some((deadline, zone)) = due {
-            let last = deadline - Duration::seconds(1);
-            paragraphs.push(format!("The deadline of \"{}\" is now {}.", self.title, moment(last, zone)));
+            paragraphs.push(format!("\"{}\" is now to be done by {}.", self.title, last_in_time(deadline, zone)));
         }
         paragraphs.extend(self.record.url.clone());
         paragraphs.join("\n\n")
@@ -143,6 +144,32 @@ impl Hearing<'_> {
         if let Some(field) = self.granted_as() {
             self.set(request, field, step, to, out);
         }
+    }
+
+    /// Empties the decision field where it holds an earlier decision: the same one said again would be no change.
+    pub(super) fn empty_decision(&self, request: &mut Request, out: &mut Draft) {
+        let Some(plan) = &self.approval.decision else { return };
+        let is = self.record.get(plan.field.as_str());
+        let decided = matches!(is, Value::Text(word) if **word == *plan.granted || **word == *plan.refused);
+        if !decided {
+            return;
+        }
+        let step = StepName::from(DECISION);
+        let effect = self.effect(request, &step, RECORD, Channel::Record);
+        self.say(
+            request,
+            Some(&step),
+            What::FieldSet,
+            format!("`{}` is emptied for the new question", plan.field),
+            out,
+        );
+        request.pending.insert(effect, step.clone());
+        let update = RecordUpdate {
+            record: self.id.clone(),
+            expect: BTreeMap::from([(plan.field.clone(), is.clone())]),
+            set: BTreeMap::from([(plan.field.clone(), Value::Null)]),
+        };
+        self.write(effect, step, Write::UpdateRecord(update), out);
     }
 
     /// Clears the checkbox that asked, where the rule says so; a granted checkbox that was ticked nevertheless as well.
@@ -180,7 +207,7 @@ impl Hearing<'_> {
     /// Takes back writes to a checkbox that are not known to be done; whether one may still arrive.
     fn take_back_writes(&self, request: &mut Request, field: &FieldName, out: &mut Draft) -> bool {
         let granted = self.granted_as() == Some(field);
-        let of_field = |step: &StepName| step.as_str() != SUBMIT && step.as_str().starts_with("granted/") == granted;
+        let of_field = |step: &StepName| step.as_str().starts_with(if granted { GRANTED } else { ASKED });
         let writes: Vec<EffectId> =
             request.pending.iter().filter(|(_, step)| of_field(step)).map(|(effect, _)| *effect).collect();
         let (fresh, earlier): (Vec<EffectId>, Vec<EffectId>) =

@@ -1,17 +1,20 @@
 //! Asking the approvers: a task that they complete with an outcome, a mail with a link, each once for each occasion.
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
+use chrono_tz::Tz;
 use dealclock_model::case::Sending;
 use dealclock_model::effect::{Channel, Email, NewTask, Notification, Question, Write};
 use dealclock_model::record::field;
 use dealclock_model::request::Approver;
-use dealclock_model::{EffectId, Instant, PersonId, Request, Ruling, SlotName, StepName, Value, What};
+use dealclock_model::{EffectId, FieldName, Instant, PersonId, Request, Ruling, SlotName, StepName, Value, What};
 
 use super::{Cause, Hearing};
 use crate::decide::Draft;
 use crate::decide::tasks::{new_fields, new_memo};
 use crate::decide::words::moment;
-use crate::template::format::money;
+use crate::template::format::{last_in_time, money, shown};
 use crate::template::one_line;
 use crate::time::{local_date, resolve};
 
@@ -158,7 +161,11 @@ impl Hearing<'_> {
     /// Who asks for what, in one line: what the CRM's own approval process shows as a comment.
     pub(super) fn asking_line(&self, request: &Request) -> String {
         let who = request.requester.as_ref().map_or("Somebody", |person| self.name(person));
-        format!("{who} asks: {} for {}", self.approval.title, self.record.name())
+        let (title, record) = (&self.approval.title, self.record.name());
+        match request.round {
+            0 => format!("{who} asks: {title} for {record}"),
+            _ => format!("Asked once more for {who}: {title} for {record}"),
+        }
     }
 
     /// What whoever decides should know, and how they decide.
@@ -183,16 +190,33 @@ impl Hearing<'_> {
         }
         match (self.cause, self.deadline) {
             (Cause::Extension(_), Some((deadline, clock_zone))) => {
-                facts.push(format!("Rule: {}; its deadline is {}", self.title, moment(deadline, clock_zone)));
+                facts.push(format!("Rule: {}, to be done by {}", self.title, last_in_time(deadline, clock_zone)));
             }
             (Cause::Extension(_), None) => facts.push(format!("Rule: {}", self.title)),
             (Cause::Condition(asking), _) => facts.push(format!("Asked because: {}", asking.when.text)),
         }
+        facts.extend(self.matters(zone));
         paragraphs.push(facts.join("\n"));
         paragraphs.push(format!("Please decide by {}.{}", moment(due, zone), self.otherwise(request)));
         paragraphs.push(self.ways());
         paragraphs.extend(self.record.url.clone());
         paragraphs.join("\n\n")
+    }
+
+    /// What the fields hold that the approval looks at.
+    fn matters(&self, zone: Tz) -> impl Iterator<Item = String> {
+        let when = match self.cause {
+            Cause::Condition(asking) => asking.when.fields.as_slice(),
+            Cause::Extension(_) => &[],
+        };
+        let material = self.approval.reopens_when.iter().map(|material| &material.field);
+        let fields: BTreeSet<&FieldName> = when.iter().chain(material).collect();
+        // The amount has a line of its own.
+        let fields = fields.into_iter().filter(|name| name.as_str() != field::AMOUNT);
+        fields.filter_map(move |name| match self.record.get(name.as_str()) {
+            Value::Null => None,
+            value => Some(format!("{name}: {}", shown(value, zone))),
+        })
     }
 
     fn otherwise(&self, request: &Request) -> &'static str {
@@ -219,7 +243,7 @@ impl Hearing<'_> {
             ways.push("decide in the CRM's own approval process".to_owned());
         }
         if self.approval.via.contains(&Channel::Email) {
-            ways.push("use the link in the mail".to_owned());
+            ways.push("use the link in the mail, where it has one".to_owned());
         }
         match ways.is_empty() {
             true => "How to decide: in the CRM.".to_owned(),

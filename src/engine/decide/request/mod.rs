@@ -39,6 +39,10 @@ const RECORD: &str = "record";
 const SUBMIT: &str = "submit";
 /// What the steps begin with that tick and clear the checkbox that only the approval ticks.
 pub(super) const GRANTED: &str = "granted/";
+/// What the steps begin with that clear the checkbox that asked.
+const ASKED: &str = "asked/";
+/// The step that empties the decision field.
+const DECISION: &str = "decision/clear";
 /// The step that tells the owner what came of the request.
 const TOLD: &str = "told";
 /// The step that tells the owner that it was decided before.

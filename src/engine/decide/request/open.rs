@@ -55,6 +55,7 @@ impl<'a> Hearing<'a> {
             // What an earlier decision granted does not stand for this one.
             self.set_granted(&mut request, "granted/clear", false, out);
         }
+        self.empty_decision(&mut request, out);
         self.begin_step(&mut request, 0, None, out);
         if request.is_open() {
             self.hand_in(&mut request, out);
