@@ -74,15 +74,15 @@ fn roles(connection: &Connection, directory: &Directory<'_>) -> BTreeMap<String,
 /// A name in the configuration that leads to nobody in the CRM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownName {
-    /// The key that it stands under.
-    pub key: &'static str,
+    /// The keys that it stands under, each once.
+    pub keys: Vec<&'static str>,
     /// The name, a mail address shortened so that it can stand in a log.
     pub name: String,
     /// The person is known and can no longer log in.
     pub inactive: bool,
 }
 
-/// Every name in the configuration that leads to nobody, or to somebody who is gone but should act.
+/// Every name in the configuration that leads to nobody, or to somebody who is gone but should act; each name once.
 pub fn unknown_names(connection: &Connection, discovery: &Discovery) -> Vec<UnknownName> {
     let directory = Directory::new(&discovery.people);
     let mapping = &connection.mapping;
@@ -93,15 +93,20 @@ pub fn unknown_names(connection: &Connection, discovery: &Discovery) -> Vec<Unkn
         .chain(connection.roles.values().flatten().map(|name| ("roles", name)))
         .chain(connection.people.values().filter_map(|entry| entry.deputy.as_ref()).map(|name| ("people", name)))
         .map(|(key, name)| (key, name, true));
-    named
-        .chain(connection.people.keys().map(|name| ("people", name, false)))
-        .chain(acting)
-        .filter_map(|(key, name, acts)| match directory.find(name) {
-            None => Some(UnknownName { key, name: shorten(name), inactive: false }),
-            Some(person) if acts && !person.active => Some(UnknownName { key, name: shorten(name), inactive: true }),
-            Some(_) => None,
-        })
-        .collect()
+    let mut unknown: Vec<(&str, UnknownName)> = Vec::new();
+    for (key, name, acts) in named.chain(connection.people.keys().map(|name| ("people", name, false))).chain(acting) {
+        let inactive = match directory.find(name) {
+            None => false,
+            Some(person) if acts && !person.active => true,
+            Some(_) => continue,
+        };
+        match unknown.iter_mut().find(|(known, _)| *known == name.as_str()) {
+            Some((_, told)) if told.keys.contains(&key) => {}
+            Some((_, told)) => told.keys.push(key),
+            None => unknown.push((name, UnknownName { keys: vec![key], name: shorten(name), inactive })),
+        }
+    }
+    unknown.into_iter().map(|(_, unknown)| unknown).collect()
 }
 
 /// A mail address that its owner recognises and nobody else can write to.
@@ -204,18 +209,19 @@ mod tests {
         assert_eq!(roles["director"], ["1".into(), "2".into()]);
         assert_eq!(roles["desk"], []);
         let unknown = unknown_names(&connection, &discovery());
-        assert_eq!(unknown, [UnknownName { key: "roles", name: "no…@x.example".into(), inactive: false }]);
+        assert_eq!(unknown, [UnknownName { keys: vec!["roles"], name: "no…@x.example".into(), inactive: false }]);
     }
 
     #[test]
     fn names_that_lead_to_nobody_are_told_without_their_address() {
         let connection = connection(
-            "fallback = \"gone@x.example\"\n[connection.acme.managers]\n\"rep@x.example\" = \"nobody@x.example\"\n\"gone@x.example\" = \"2\"",
+            "fallback = \"gone@x.example\"\n[connection.acme.managers]\n\"rep@x.example\" = \"nobody@x.example\"\n\"gone@x.example\" = \"2\"\n\
+             \"2\" = \"nobody@x.example\"\n[connection.acme.roles]\ndesk = [\"nobody@x.example\"]",
         );
         let told: Vec<String> = unknown_names(&connection, &discovery())
             .into_iter()
-            .map(|name| format!("{} {} {}", name.key, name.name, name.inactive))
+            .map(|name| format!("{} {} {}", name.keys.join("+"), name.name, name.inactive))
             .collect();
-        assert_eq!(told, ["fallback go…@x.example true", "managers no…@x.example false"]);
+        assert_eq!(told, ["fallback go…@x.example true", "managers+roles no…@x.example false"]);
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dealclock_connector::{Connector, CrmField, Discovery, FieldSource, Mapping};
+use dealclock_connector::{Connector, CrmField, Discovery, FieldSource, Mapping, Need};
 use dealclock_engine::Ruleset;
 use dealclock_model::record::field;
-use dealclock_model::{Catalog, FieldName, Object};
+use dealclock_model::{Catalog, ConnectionId, FieldName, Object};
 
 use super::findings::{Finding, Report};
 use super::{Failure, asked};
 use crate::config::{Connection, Loaded, read_rules_against};
+use crate::needs::needs;
 use crate::patience::Patience;
 use crate::people::{assemble, unknown_names};
 
@@ -24,7 +25,9 @@ pub(super) async fn examine(
     let account = patience.wait_for(|| crm.check()).await.map_err(failed)?;
     let discovery = patience.wait_for(|| crm.discover()).await.map_err(failed)?;
     let everybody = assemble(connection, &account, &discovery);
-    let mut mapping = fields(connection, &discovery);
+    // What `setup` makes, where it can.
+    let made = if crm.provision().is_some() { needs(&connection.mapping).0 } else { Vec::new() };
+    let mut mapping = fields(connection, &made, &discovery);
     mapping.extend(stages(&connection.mapping, &discovery));
     let untold =
         account.problems.into_iter().filter(|problem| !mapping.iter().any(|told| tells(&told.what, &problem.what)));
@@ -72,8 +75,8 @@ fn tells(finding: &str, problem: &str) -> bool {
     !of_problem.is_empty() && of_problem.is_subset(&named(finding))
 }
 
-/// Every mapped field is there, with the type that rules count on.
-fn fields(connection: &Connection, discovery: &Discovery) -> Vec<Finding> {
+/// Every mapped field is there, with the type that rules count on. `made` is what `setup` makes.
+fn fields(connection: &Connection, made: &[Need], discovery: &Discovery) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (object, mapped) in &connection.mapping.fields {
         let known = discovery.fields.get(object).map(Vec::as_slice).unwrap_or_default();
@@ -82,7 +85,10 @@ fn fields(connection: &Connection, discovery: &Discovery) -> Vec<Finding> {
                 FieldSource::Field { name: crm_name, value_type } => {
                     let field = known.iter().find(|field| field.name == *crm_name);
                     match field {
-                        None => Some(missing_field(connection, name, crm_name, known)),
+                        None => {
+                            let is_made = made.iter().any(|need| !need.on_tasks && need.name == *crm_name);
+                            Some(missing_field(connection, is_made, name, crm_name, known))
+                        }
                         Some(field) if field.value_type != Some(*value_type) => {
                             Some(other_type(name, crm_name, *value_type, field))
                         }
@@ -101,16 +107,29 @@ fn fields(connection: &Connection, discovery: &Discovery) -> Vec<Finding> {
     findings
 }
 
-fn missing_field(connection: &Connection, name: &FieldName, crm_name: &str, known: &[CrmField]) -> Finding {
+fn missing_field(
+    connection: &Connection,
+    is_made: bool,
+    name: &FieldName,
+    crm_name: &str,
+    known: &[CrmField],
+) -> Finding {
+    let what = format!("`{name}` is mapped to `{crm_name}`, a field that the CRM does not have");
+    Finding::error(what, way_to_field(&connection.id, is_made, crm_name, known))
+}
+
+/// How a field comes to be. A CRM hides what a user may not see, as if it were not there.
+fn way_to_field(connection: &ConnectionId, is_made: bool, crm_name: &str, known: &[CrmField]) -> String {
+    let hidden = "or it is not visible to the integration user";
+    if is_made {
+        return format!("run `dealclock setup --connection {connection}`, which makes it; {hidden}");
+    }
     let near = crate::config::nearest(crm_name, known.iter().map(|field| field.name.as_str()));
-    let way_out = match (near, Mapping::well_known(name.as_str())) {
-        (Some(near), _) => format!("did you mean `{near}`? Correct [connection.{}.fields.opportunity]", connection.id),
-        (None, Some(_)) => format!("run `dealclock setup --connection {}`, which makes it", connection.id),
-        (None, None) => {
-            format!("make the field in the CRM, or correct [connection.{}.fields.opportunity]", connection.id)
-        }
-    };
-    Finding::error(format!("`{name}` is mapped to `{crm_name}`, a field that the CRM does not have"), way_out)
+    let meant = near.map(|near| format!("did you mean `{near}`? Otherwise ")).unwrap_or_default();
+    format!(
+        "{meant}the field is your own: make it in the CRM, or map another in [connection.{connection}.fields.opportunity]; \
+         {hidden}"
+    )
 }
 
 fn other_type(name: &FieldName, crm_name: &str, wanted: dealclock_model::ValueType, field: &CrmField) -> Finding {
@@ -201,11 +220,10 @@ fn people(connection: &Connection, discovery: &Discovery) -> Vec<Finding> {
         .into_iter()
         .map(|unknown| {
             let state = if unknown.inactive { "can no longer log in to the CRM" } else { "is nobody in the CRM" };
-            let way_out = format!(
-                "correct `{}` of [connection.{}]: a mail address or an id of the CRM",
-                unknown.key, connection.id
-            );
-            Finding::error(format!("`{}` in `{}` {state}", unknown.name, unknown.key), way_out)
+            let keys = unknown.keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+            let way_out =
+                format!("correct {keys} of [connection.{}]: a mail address or an id of the CRM", connection.id);
+            Finding::error(format!("`{}` in {keys} {state}", unknown.name), way_out)
         })
         .collect();
     let active = || discovery.people.iter().filter(|person| person.active);
@@ -274,7 +292,32 @@ fn with_options(mut catalog: Catalog, mapping: &Mapping, discovery: &Discovery, 
 
 #[cfg(test)]
 mod tests {
-    use super::tells;
+    use dealclock_model::ValueType;
+
+    use super::*;
+
+    fn check_way(is_made: bool, crm_name: &str, expected: &str) {
+        let field = |name: &str| CrmField {
+            name: name.into(),
+            label: name.into(),
+            value_type: Some(ValueType::Text),
+            options: None,
+            writable: true,
+        };
+        let known = [field("dealclock_delay_reason"), field("discount_percentage")];
+        let way_out = way_to_field(&"acme".into(), is_made, crm_name, &known);
+        assert!(way_out.starts_with(expected), "{way_out}");
+        assert!(way_out.ends_with("; or it is not visible to the integration user"), "{way_out}");
+    }
+
+    #[test]
+    fn a_field_that_setup_makes_is_no_slip_of_the_hand_and_one_of_the_companys_own_is_never_made() {
+        // Near to another field of ours, and not meant to be it.
+        check_way(true, "dealclock_delay_reasons", "run `dealclock setup --connection acme`, which makes it");
+        let own = "the field is your own: make it in the CRM, or map another in [connection.acme.fields.opportunity]";
+        check_way(false, "discount_percentages", &format!("did you mean `discount_percentage`? Otherwise {own}"));
+        check_way(false, "region", own);
+    }
 
     #[test]
     fn what_a_finding_says_already_is_not_said_again() {
