@@ -39,6 +39,9 @@ pub struct Explanation {
     pub waiting: Vec<String>,
     /// Every rule, with why it applies or not, and its clock.
     pub rules: Vec<RuleStory>,
+    /// Since when approvals that ask by themselves do nothing, where no rule's story says so, as sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stopped: Vec<String>,
     /// Requests: who was asked, when, and what came of it.
     pub requests: Vec<RequestStory>,
     /// Everything that happened, oldest first.
@@ -256,7 +259,8 @@ pub fn explain(
             .map(|upcoming| Upcoming { at: upcoming.at, what: upcoming.what.clone() })
             .collect(),
     });
-    let rules = rules.collect();
+    let rules: Vec<RuleStory> = rules.collect();
+    let stopped = stopped_approvals(&stopped, ruleset, &record, &rules);
     let requests = known.requests.iter().map(|(rule, request)| request_story(ruleset, people, rule, request)).collect();
     let owner_zone = people.zone_of(known.record.as_ref().and_then(|state| state.owner.as_ref()));
     let zone = known.clocks.values().next().map_or(owner_zone, |clock| clock.zone);
@@ -275,12 +279,26 @@ pub fn explain(
         waiting,
         record,
         rules,
+        stopped,
         requests,
         journal,
     })
 }
 
-/// Since when nothing is done by a rule about a record.
+/// Since when nothing is done by the approvals that ask by themselves about a record; what a rule's story says is not said
+/// again.
+fn stopped_approvals(stopped: &Stopped, ruleset: &Ruleset, record: &RecordRef, rules: &[RuleStory]) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    for (_, approval) in ruleset.rules.asking(record.object, &record.connection) {
+        let since = stopped_since(stopped, &approval.request_key(), record);
+        let is_new =
+            |since: &String| !told.contains(since) && rules.iter().all(|rule| rule.stopped.as_ref() != Some(since));
+        told.extend(since.filter(is_new));
+    }
+    told
+}
+
+/// Since when nothing is done by a rule, or by an approval under the key of its requests, about a record.
 fn stopped_since(stopped: &Stopped, rule: &RuleKey, record: &RecordRef) -> Option<String> {
     let whole = stopped.all.as_ref().map(|stop| (Switch::All, stop));
     let connection =
@@ -332,6 +350,7 @@ fn locked(entry: OutboxEntry, zone: Tz) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dealclock_model::fault::Source;
     use dealclock_model::{Record, Value};
     use dealclock_store::{Batch, Options};
 
@@ -380,6 +399,36 @@ mod tests {
         }
         assert_eq!(found("acme/12").unwrap(), "acme/opportunity/12");
         assert_eq!(found("other/12/").unwrap(), "other/opportunity/12");
+    }
+
+    #[test]
+    fn an_approval_that_is_stopped_is_told_once_and_by_its_own_name() {
+        let rules = "[approval.discount]\nobject = \"opportunity\"\nwhen = \"amount > 10\"\n\
+                     [[approval.discount.step]]\napprover = \"owner.manager\"\n";
+        let sources = [Source::new("rules.toml", rules)];
+        let ruleset = Ruleset::read(&sources, &Default::default(), &|_| Err(String::new())).unwrap();
+        let record = RecordRef { connection: "acme".into(), object: Object::Opportunity, id: "1".into() };
+        let stop = || Some(Stop { since: Instant::UNIX_EPOCH, by: "dealclock stop it".into() });
+        let told = |switches: &[Switch], rules: &[RuleStory]| {
+            let mut stopped = Stopped::default();
+            switches.iter().for_each(|switch| assert!(stopped.turn(switch, stop())));
+            stopped_approvals(&stopped, &ruleset, &record, rules)
+        };
+        let own = Switch::Rule("approval/discount".into());
+        let since = |what| format!("{what} is stopped since 1970-01-01 00:00:00Z by `dealclock stop it`");
+        assert_eq!(told(&[], &[]), [""; 0]);
+        assert_eq!(told(&[own], &[]), [since("approval `discount`")]);
+        assert_eq!(told(&[Switch::Rule("discount".into())], &[]), [""; 0], "a rule of the same name");
+        assert_eq!(told(&[Switch::Connection("acme".into())], &[]), [since("connection `acme`")]);
+        let rule = RuleStory {
+            rule: "proposal".into(),
+            title: "Proposal".into(),
+            now: String::new(),
+            stopped: Some(since("everything")),
+            clock: None,
+            next: Vec::new(),
+        };
+        assert_eq!(told(&[Switch::All], &[rule]), [""; 0]);
     }
 
     #[test]

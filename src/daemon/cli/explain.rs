@@ -82,6 +82,9 @@ fn print(told: &Value, context: &Context) {
             output.text(format_args!("  next   {}  {}", moment(&next["at"]), word(&next["what"])));
         }
     }
+    for stopped in told["stopped"].as_array().into_iter().flatten() {
+        output.text(format_args!("\n{}", word(stopped)));
+    }
     for request in told["requests"].as_array().into_iter().flatten() {
         print_request(request, zone, context);
     }
