@@ -7,9 +7,10 @@ use dealclock_model::case::RecordCase;
 use dealclock_model::effect::Question;
 use dealclock_model::fault::Source;
 use dealclock_model::request::{Approver, StepProgress};
-use dealclock_model::{Case, CaseId, Event, Record, Request, RequestState, Ruling, Way};
+use dealclock_model::{Case, CaseId, Event, Record, Request, RequestState, Ruling, Value, Way};
 use dealclock_store::Batch;
 use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::json;
 
 use crate::config::Web;
 use crate::runtime::script::{Stage, deal};
@@ -34,6 +35,7 @@ approval = "more-time"
 [approval.more-time]
 title = "More time"
 via = ["email"]
+reopens_when = ["amount up", "discount_percent up", "close_date"]
 
 [[approval.more-time.step]]
 approver = ["owner.manager", "role:legal"]
@@ -104,10 +106,19 @@ impl Desk {
             on_trial: false,
             approval_version: 0,
         };
-        let name = dealclock_model::Value::text("<script>alert(1)</script> & sons");
-        let record = Record { owner: None, fields: [("name".into(), name)].into(), url: None, parked: None };
+        let name = Value::text("<script>alert(1)</script> & sons");
+        let number = |text: &str| Value::Number(text.parse().unwrap());
+        let fields = [("name", name), ("amount", number("1250000.5")), ("discount_percent", number("25.0"))];
+        let fields = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        let record = Record { owner: None, fields, url: None, parked: None };
+        // It counts in Berlin, where its last day ends an hour before that of Greenwich.
+        let clock = json!({
+            "episode": 1, "round": 0, "state": "silenced", "zone": "Europe/Berlin",
+            "zero": "2026-03-02T09:00:00Z", "since": "2026-03-02T09:00:00Z", "deadline": "2026-03-07T23:00:00Z",
+        });
         let case = RecordCase {
             record: Some(record),
+            clocks: [("proposal".into(), serde_json::from_value(clock).unwrap())].into(),
             requests: [("proposal".into(), request)].into(),
             ..RecordCase::default()
         };
@@ -176,6 +187,25 @@ async fn what_a_record_is_called_is_text_on_the_page_and_the_page_runs_nothing()
     assert_eq!(response.headers()["referrer-policy"], "no-referrer");
     let page = response.text().await.unwrap();
     assert!(!page.contains("<script") && page.contains("&#60;script&#62;"), "{page}");
+}
+
+#[tokio::test]
+async fn a_page_shows_what_it_is_about_and_until_when_in_the_words_of_the_mail() {
+    let desk = Desk::open().await;
+    let page = desk.get(&desk.links.address(&desk.question())).await.text().await.unwrap();
+    for (name, value) in [
+        ("Amount", "1,250,000.50"),
+        ("Discount percent", "25"),
+        ("Close date", "(empty)"),
+        ("Deadline now", "to be done by the end of 2026-03-07"),
+        ("If approved", "to be done by the end of 2026-03-12"),
+    ] {
+        let fact = format!("<dt>{name}</dt><dd>{value}</dd>");
+        assert_eq!(page.matches(&fact).count(), 1, "{fact} in {page}");
+    }
+    desk.keep(RequestState::Withdrawn);
+    let page = desk.get(&desk.links.address(&desk.question())).await.text().await.unwrap();
+    assert!(page.contains("Deadline now") && !page.contains("If approved"), "{page}");
 }
 
 #[tokio::test]
@@ -282,6 +312,8 @@ async fn a_link_that_was_used_decides_nothing_again() {
     assert_eq!(decided.state, RequestState::Granted);
     let again = desk.post("ruling=reject", None).await;
     assert_eq!(again.status(), StatusCode::CONFLICT);
+    let told = again.text().await.unwrap();
+    assert!(told.contains("You approved it already, on 2026-03-02") && !told.contains("faster"), "{told}");
     assert_eq!(desk.request().decision, decided.decision);
     let page = desk.get(&desk.links.address(&desk.question())).await.text().await.unwrap();
     assert!(page.contains("It was approved by boss") && !page.contains("method=\"post\""), "{page}");
