@@ -6,7 +6,7 @@ use dealclock_daemon::cli::Failure;
 use dealclock_daemon::config::Loaded;
 use dealclock_daemon::launch::open_store;
 use dealclock_model::fact::Happened;
-use dealclock_model::{Fact, RequestState};
+use dealclock_model::{Fact, RequestState, RuleKey};
 use serde_json::{Map, Value, json};
 
 /// How many facts are read at once.
@@ -21,6 +21,8 @@ pub struct Tally {
     pub requests_refused: u64,
     /// Those that the rep took back before a decision.
     pub requests_withdrawn: u64,
+    /// Those of the granted that were discounts; the others were requests for more time.
+    pub discounts_granted: u64,
     /// Discounts that passed two steps.
     pub discounts_two_step: u64,
     /// Grants that somebody ticked by hand, and that were set back.
@@ -39,6 +41,7 @@ impl Tally {
         match &fact.what {
             Happened::RequestClosed { state: RequestState::Granted, steps, .. } => {
                 self.requests_granted += 1;
+                self.discounts_granted += u64::from(fact.rule.as_ref().is_some_and(|rule| asks_by_itself(rule)));
                 self.discounts_two_step += u64::from(*steps == 2);
             }
             Happened::RequestClosed { state: RequestState::Refused | RequestState::TimedOut, .. } => {
@@ -68,10 +71,17 @@ impl Tally {
         }
     }
 
+    /// Requests for more time that were granted.
+    pub fn requests_for_time_granted(&self) -> u64 {
+        self.requests_granted.saturating_sub(self.discounts_granted)
+    }
+
     /// The counts by their names in the JSON document.
     pub fn document(&self) -> Map<String, Value> {
         let names = [
             ("requests_granted", self.requests_granted),
+            ("requests_for_time_granted", self.requests_for_time_granted()),
+            ("discounts_granted", self.discounts_granted),
             ("requests_refused", self.requests_refused),
             ("requests_withdrawn", self.requests_withdrawn),
             ("discounts_two_step", self.discounts_two_step),
@@ -82,6 +92,11 @@ impl Tally {
         ];
         names.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect()
     }
+}
+
+/// Whether requests under this key are those of an approval that asks by its own condition; no rule has such a key.
+fn asks_by_itself(key: &RuleKey) -> bool {
+    key.as_str().starts_with("approval/")
 }
 
 /// Counts the facts of each connection, by its name.
@@ -99,4 +114,30 @@ pub fn count(loaded: &Loaded) -> Result<BTreeMap<String, Tally>, Failure> {
         }
     }
     Ok(tallies)
+}
+
+#[cfg(test)]
+mod tests {
+    use dealclock_model::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_discount_is_told_from_a_request_for_more_time() {
+        let granted = |rule: &str, steps| Fact {
+            at: Instant::UNIX_EPOCH,
+            owner: None,
+            rule: Some(rule.into()),
+            episode: 1,
+            in_shadow: false,
+            what: Happened::RequestClosed { state: RequestState::Granted, way: None, by: None, waited_secs: 1, steps },
+        };
+        let mut tally = Tally::default();
+        for fact in [granted("proposal", 1), granted("approval/discount", 1), granted("approval/discount", 2)] {
+            tally.count(&fact);
+        }
+        let document = Value::Object(tally.document());
+        let told = ["requests_granted", "requests_for_time_granted", "discounts_granted", "discounts_two_step"];
+        assert_eq!(told.map(|name| document[name].as_u64()), [Some(3), Some(1), Some(2), Some(1)]);
+    }
 }
