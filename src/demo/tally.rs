@@ -41,7 +41,7 @@ impl Tally {
         match &fact.what {
             Happened::RequestClosed { state: RequestState::Granted, steps, .. } => {
                 self.requests_granted += 1;
-                self.discounts_granted += u64::from(fact.rule.as_ref().is_some_and(|rule| asks_by_itself(rule)));
+                self.discounts_granted += u64::from(fact.rule.as_ref().is_some_and(asks_by_itself));
                 self.discounts_two_step += u64::from(*steps == 2);
             }
             Happened::RequestClosed { state: RequestState::Refused | RequestState::TimedOut, .. } => {
